@@ -1,0 +1,145 @@
+// Tested by tests/codegen/jit_test.cpp.
+#include "compiler/codegen/jit.h"
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <llvm/ExecutionEngine/JITLink/JITLinkMemoryManager.h>
+#include <llvm/ExecutionEngine/Orc/AbsoluteSymbols.h>
+#include <llvm/ExecutionEngine/Orc/Core.h>
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h>
+#include <llvm/Object/ObjectFile.h>
+#include <llvm/Support/Error.h>
+#include <llvm/Support/MemoryBuffer.h>
+#include <llvm/TargetParser/Host.h>
+#include <llvm/TargetParser/Triple.h>
+
+#include "compiler/codegen/object.h"
+#include "runtime/cnnc_runtime.h"
+
+namespace cnnc {
+namespace {
+
+namespace orc = llvm::orc;
+
+// The names of an object's external definitions; an error if it is no object for this machine.
+llvm::Expected<std::vector<std::string>> entries_of(llvm::MemoryBufferRef buffer) {
+  auto file = llvm::object::ObjectFile::createObjectFile(buffer);
+  if (!file) return file.takeError();
+  const llvm::Triple host(llvm::sys::getProcessTriple());
+  if ((*file)->getArch() != host.getArch()) {
+    return llvm::createStringError("it is for " +
+                                   llvm::Triple::getArchTypeName((*file)->getArch()).str() +
+                                   ", this process runs on " + host.getArchName().str());
+  }
+  std::vector<std::string> names;
+  for (const llvm::object::SymbolRef& symbol : (*file)->symbols()) {
+    auto flags = symbol.getFlags();
+    if (!flags) return flags.takeError();
+    const bool defined = !(*flags & llvm::object::BasicSymbolRef::SF_Undefined);
+    if (!defined || !(*flags & llvm::object::BasicSymbolRef::SF_Global)) continue;
+    auto name = symbol.getName();
+    if (!name) return name.takeError();
+    names.push_back(name->str());
+  }
+  return names;
+}
+
+// Links in this process's memory. No library of this JIT sees the process's own symbols.
+llvm::Expected<std::unique_ptr<orc::LLJIT>> make_jit() {
+  return orc::LLJITBuilder()
+      .setLinkProcessSymbolsByDefault(false)
+      .setPlatformSetUp(orc::setUpInactivePlatform)
+      .setObjectLinkingLayerCreator(
+          [](orc::ExecutionSession& session) -> llvm::Expected<std::unique_ptr<orc::ObjectLayer>> {
+            auto memory = llvm::jitlink::InProcessMemoryManager::Create();
+            if (!memory) return memory.takeError();
+            return std::make_unique<orc::ObjectLinkingLayer>(session, std::move(*memory));
+          })
+      .create();
+}
+
+orc::SymbolMap process_symbols(orc::LLJIT& jit) {
+  std::vector<LibraryFunction> functions = library_functions();
+  functions.push_back({"cnnc_parallel_for", reinterpret_cast<void*>(&cnnc_parallel_for)});
+  functions.push_back(
+      {"cnnc_kernel_check_failed", reinterpret_cast<void*>(&cnnc_kernel_check_failed)});
+  orc::SymbolMap symbols;
+  for (const LibraryFunction& function : functions) {
+    symbols[jit.mangleAndIntern(function.name)] = {
+        orc::ExecutorAddr::fromPtr(function.address),
+        llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
+  }
+  return symbols;
+}
+
+}  // namespace
+
+struct LoadedObject::Impl {
+  std::unique_ptr<orc::LLJIT> jit;
+  orc::ResourceTrackerSP tracker;
+  std::map<std::string, void*> entries;
+
+  Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() {
+    if (tracker) llvm::consumeError(tracker->remove());
+    tracker = nullptr;
+  }
+
+  llvm::Error load(const std::string& name, const std::string& bytes) {
+    const llvm::MemoryBufferRef buffer(bytes, name);
+    auto names = entries_of(buffer);
+    if (!names) return names.takeError();
+    auto made = make_jit();
+    if (!made) return made.takeError();
+    jit = std::move(*made);
+    // Errors come back through lookups; without this they would also appear on stderr.
+    jit->getExecutionSession().setErrorReporter(llvm::consumeError);
+    orc::JITDylib& library = jit->getExecutionSession().createBareJITDylib("object");
+    if (llvm::Error failure = library.define(orc::absoluteSymbols(process_symbols(*jit))))
+      return failure;
+    tracker = library.createResourceTracker();
+    // The bytes outlive linking, which the lookups below complete.
+    if (llvm::Error failure =
+            jit->addObjectFile(tracker, llvm::MemoryBuffer::getMemBuffer(buffer, false)))
+      return failure;
+    for (const std::string& entry : *names) {
+      auto address = jit->lookup(library, entry);
+      if (!address) return address.takeError();
+      entries[entry] = address->toPtr<void*>();
+    }
+    return llvm::Error::success();
+  }
+};
+
+LoadedObject::LoadedObject(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LoadedObject::LoadedObject(LoadedObject&&) noexcept = default;
+LoadedObject& LoadedObject::operator=(LoadedObject&&) noexcept = default;
+LoadedObject::~LoadedObject() = default;
+
+void* LoadedObject::find(const std::string& symbol) const {
+  const auto entry = impl_->entries.find(symbol);
+  return entry == impl_->entries.end() ? nullptr : entry->second;
+}
+
+Result<LoadedObject> load_object(const std::string& name, const std::string& bytes) {
+  initialize_llvm();
+  for (const std::string& symbol : undefined_symbols(bytes)) {
+    if (!may_stay_undefined(symbol)) {
+      std::string message = "object " + name;
+      message += " needs " + symbol + ", which is no symbol of the runtime";
+      return error(std::move(message));
+    }
+  }
+  auto impl = std::make_unique<LoadedObject::Impl>();
+  if (llvm::Error failure = impl->load(name, bytes)) {
+    return error("cannot load object " + name + ": " + llvm::toString(std::move(failure)));
+  }
+  return LoadedObject(std::move(impl));
+}
+
+}  // namespace cnnc

@@ -1,0 +1,30 @@
+// Loads object bytes into this process through ORC's LLJIT.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "compiler/support/result.h"
+
+namespace cnnc {
+
+// A loaded object. Its code goes away with it.
+class LoadedObject {
+ public:
+  LoadedObject(LoadedObject&&) noexcept;
+  LoadedObject& operator=(LoadedObject&&) noexcept;
+  ~LoadedObject();
+
+  // The address of an entry, or null.
+  [[nodiscard]] void* find(const std::string& symbol) const;
+
+ private:
+  friend Result<LoadedObject> load_object(const std::string& name, const std::string& bytes);
+  struct Impl;
+  explicit LoadedObject(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Runtime symbols (cnnc_*) resolve to this process's runtime; else only libc's and libm's do.
+Result<LoadedObject> load_object(const std::string& name, const std::string& bytes);
+
+}  // namespace cnnc

@@ -1,0 +1,55 @@
+// Kernels: a group of the plan becomes Halide Funcs, gets its schedule, and is compiled to bitcode.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/plan/plan.h"
+#include "schedules/schedule.h"
+
+namespace cnnc {
+
+// The target of kernels and of the program around them.
+struct KernelTarget {
+  std::string halide;   // Halide's target string, without the features that are ours to choose
+  Machine machine;
+  bool checked = false; // with Halide's run-time assertions: for tests
+};
+
+// "host", Halide's target strings, and friendly names: "x86-64-v3", "avx2", "sse41", "arm-64", ...
+Result<KernelTarget> parse_target(const std::string& text);
+// The names parse_target knows besides Halide's, with what they stand for; for --help.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> target_aliases();
+
+// A buffer that a kernel's function takes, in the order of its parameters.
+struct KernelArgument {
+  ValueId value = kNoValue;      // kNoValue: scratch memory of the kernel
+  int64_t panel = 0;             // of a packed constant; 0: not packed
+  DType dtype = DType::f32;
+  int64_t alignment = kAlignment;  // bytes; the caller's buffers are aligned as their elements only
+  std::vector<int64_t> extents;  // Halide's dimensions, innermost argument first
+  std::vector<int64_t> strides;
+};
+
+struct KernelSpec {
+  Problem problem;
+  Params params;
+  std::vector<KernelArgument> arguments;  // inputs, outputs, scratch
+  std::string signature;  // kernels with the same signature are the same code
+};
+
+// What is to be computed and how, without compiling anything. Constants that the kernel's schedule
+// wants packed say so in their argument.
+[[nodiscard]] KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
+                                         const std::vector<Placement>& placements, Layout layout,
+                                         const Machine& machine);
+
+enum class KernelForm { bitcode, statement };  // LLVM bitcode, or Halide's lowered loops as text
+
+// The code of a kernel, as a function called `function`. Throws InternalError where Halide refuses:
+// the schedule is wrong.
+[[nodiscard]] std::string compile_kernel(const Graph& graph, const Kernel& kernel,
+                                         const KernelSpec& spec, const KernelTarget& target,
+                                         const std::string& function, KernelForm form);
+
+}  // namespace cnnc

@@ -1,0 +1,74 @@
+// A blueprint: the whole program, with its kernels described but not compiled yet.
+//
+// Its key holds everything that can change the bytes of the object, so a cache can be asked before
+// anything is compiled.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/codegen/kernel.h"
+#include "compiler/codegen/program.h"
+#include "compiler/plan/plan.h"
+
+namespace cnnc {
+
+// The row-major elements of a parameter, by its name.
+using ParameterLookup = std::function<const float*(const std::string& name)>;
+
+class Blueprint {
+ public:
+  Blueprint(std::string name, KernelTarget target);
+
+  // Adds an entry that runs the plan. Its parameters, after the context: the plan's inputs, its
+  // outputs, the state block if there is one, the workspace if there is one.
+  void add_entry(const std::string& entry, const Plan& plan, Layout layout,
+                 const ParameterLookup& constants = {});
+
+  // Adds an entry for each kernel call of an earlier one, with the same parameters, called
+  // <entry>_<number of the call>: for measurements.
+  void add_entry_per_call(const std::string& entry);
+
+  // Bytes that the workspace of an entry needs: the plan's and the kernels' scratch memory.
+  [[nodiscard]] int64_t workspace_bytes(const std::string& entry) const;
+
+  [[nodiscard]] std::string key() const;
+  // Object bytes, assembly or LLVM's text. Kernels are compiled on up to `threads` threads.
+  [[nodiscard]] Result<std::string> compile(Emit kind, int threads) const;
+  // The lowered loops of every kernel as text.
+  [[nodiscard]] std::string statements() const;
+  // The kernel calls of an entry: names, and what is known of the kernels.
+  struct Call {
+    std::string kernel;
+    int64_t flops = 0;
+    int64_t bytes = 0;
+    Params params;
+  };
+  [[nodiscard]] std::vector<Call> calls(const std::string& entry) const;
+  // One line per kernel: its shape, its schedule and why.
+  [[nodiscard]] std::string explain() const;
+
+ private:
+  struct KernelSource {
+    std::shared_ptr<const Graph> graph;
+    Kernel kernel;
+    KernelSpec spec;
+    std::string name;
+  };
+
+  int32_t add_kernel(const std::shared_ptr<const Graph>& graph, const Kernel& kernel,
+                     KernelSpec spec);
+  int32_t add_constant(const Value& value, int64_t panel, const ParameterLookup& constants);
+  [[nodiscard]] std::string compile_source(const KernelSource& source, KernelForm form) const;
+
+  KernelTarget target_;
+  Program program_;
+  std::vector<KernelSource> sources_;             // parallel to program_.kernels
+  std::map<std::string, int32_t> by_signature_;
+  std::map<std::string, int32_t> constant_index_;
+  std::map<std::string, int64_t> workspace_bytes_;
+};
+
+}  // namespace cnnc

@@ -1,0 +1,118 @@
+#include "compiler/driver/graphs.h"
+
+#include "compiler/passes/passes.h"
+
+namespace cnnc {
+namespace {
+
+int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// The inputs that training and evaluation share.
+struct Ends {
+  ValueId target = kNoValue;
+  ValueId count = kNoValue;
+  ValueId output = kNoValue;  // of the network, with the padded batch
+  ValueId loss = kNoValue;
+};
+
+// The network on a padded batch, from images to the loss.
+Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends& ends) {
+  if (model.loss.op == nullptr) {
+    return error("the description has no \"loss\", so the network cannot be trained or evaluated");
+  }
+  const int64_t rows = round_up(model.batch_size, lanes);
+  Result<Graph> built = build_graph(model, rows);
+  if (!built) return built.diagnostics();
+  Graph graph = std::move(*built);
+  ends.output = graph.outputs[0];
+  graph = pad_batch(std::move(graph), model.batch_size, rows, kImages, kCount);
+  ends.count = graph.inputs.back();
+  const ValueId target = graph.add_input(kTarget, {DType::i32, {model.batch_size}});
+  std::swap(graph.inputs[1], graph.inputs[2]);  // images, target, count
+  Attrs attrs;
+  attrs.set("rows", rows);
+  ends.target = graph.add("PadBatch", "target.padded", attrs, {target, ends.count})[0];
+  Result<std::vector<ValueId>> loss =
+      graph.try_add(*model.loss.op, "loss", model.loss.attrs,
+                    {ends.output, ends.target, ends.count}, model.loss.place.span,
+                    model.loss.place.pointer);
+  if (!loss) return loss.diagnostics();
+  ends.loss = (*loss)[0];
+  graph.outputs = {ends.loss};
+  return graph;
+}
+
+std::vector<ValueId> parameters_of(const Graph& graph) {
+  std::vector<ValueId> result;
+  for (size_t id = 0; id < graph.values.size(); ++id) {
+    if (graph.values[id].kind == ValueKind::parameter) result.push_back(static_cast<ValueId>(id));
+  }
+  return result;
+}
+
+bool has_training_only(const Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    if (node.has(kTrainingOnly)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
+  Result<Graph> built = build_graph(model, batch);
+  if (!built) return built.diagnostics();
+  // Beyond this point every value has a type.
+  Graph graph = drop_training_only(std::move(*built));
+  graph = fold_flatten(std::move(graph));
+  graph = move_elementwise_above_views(std::move(graph));
+  graph = move_monotone_below_maximum(std::move(graph));
+  return eliminate_dead(std::move(graph));
+}
+
+Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
+  if (model.optimizer.op == nullptr) {
+    return error("the description has no \"optimizer\", so the network cannot be trained");
+  }
+  Ends ends;
+  Result<Graph> built = graph_with_loss(model, lanes, ends);
+  if (!built) return built.diagnostics();
+  Graph graph = std::move(*built);
+  const ValueId lr = graph.add_input(kLearningRate, {DType::f32, {1}});
+  const ValueId step = graph.add_input(kStep, {DType::i32, {1}});
+  if (has_training_only(graph)) {
+    const ValueId seed = graph.add_input(kSeed, {DType::i32, {1}});
+    graph = seed_training_only(std::move(graph), seed);
+  }
+  // Beyond this point every value has a type.
+  graph = move_monotone_below_maximum(std::move(graph));
+  const std::vector<ValueId> parameters = parameters_of(graph);
+  Result<Gradients> differentiated = differentiate(std::move(graph), ends.loss, parameters);
+  if (!differentiated) return differentiated.diagnostics();
+  graph = add_optimizer(std::move(differentiated->graph), *model.optimizer.op, model.optimizer.attrs,
+                        parameters, differentiated->of, lr, step);
+  // Beyond this point the set of operations is final.
+  graph = move_elementwise_above_views(std::move(graph));
+  graph = sum_before_spreading(std::move(graph));
+  graph = clone_cheap_gathers(std::move(graph));
+  return eliminate_dead(std::move(graph));
+}
+
+Result<Graph> evaluation_graph(const ModelDescription& model, int64_t lanes) {
+  Ends ends;
+  Result<Graph> built = graph_with_loss(model, lanes, ends);
+  if (!built) return built.diagnostics();
+  Graph graph = std::move(*built);
+  Attrs attrs;
+  attrs.set("rows", model.batch_size);
+  const ValueId output = graph.add("CropBatch", "output", attrs, {ends.output})[0];
+  graph.outputs = {output, ends.loss};
+  graph = drop_training_only(std::move(graph));
+  graph = move_elementwise_above_views(std::move(graph));
+  graph = move_monotone_below_maximum(std::move(graph));
+  return eliminate_dead(std::move(graph));
+}
+
+}  // namespace cnnc

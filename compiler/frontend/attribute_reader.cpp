@@ -1,0 +1,213 @@
+// Tested by tests/frontend/attribute_reader_test.cpp.
+#include "compiler/frontend/attribute_reader.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "compiler/support/check.h"
+
+namespace cnnc {
+namespace {
+
+constexpr double kMostInteger = 2147483647;  // products of two fit
+constexpr double kMostWindow = 32767;        // products of two, times a tensor's size, fit
+constexpr double kMostReal = std::numeric_limits<float>::max();
+
+std::string choices_text(const AttrSpec& spec) {
+  std::vector<std::string> words;
+  words.reserve(spec.choices.size());
+  for (const std::string& choice : spec.choices) words.push_back('"' + choice + '"');
+  return listed(words);
+}
+
+std::string expected(const AttrSpec& spec) {
+  switch (spec.kind) {
+    case AttrKind::integer:
+      return "an integer";
+    case AttrKind::real:
+      return "a number";
+    case AttrKind::boolean:
+      return "true or false";
+    case AttrKind::text:
+      return spec.choices.empty() ? "a string" : "one of " + choices_text(spec);
+    case AttrKind::pair:
+      return "an integer or a pair of integers [vertical, horizontal]";
+    case AttrKind::padding:
+      return "an integer, a pair [vertical, horizontal], four integers [top, left, bottom, right]" +
+             std::string(spec.choices.empty() ? "" : " or one of ") + choices_text(spec);
+    case AttrKind::reals:
+      return "a number or a list of numbers";
+  }
+  CNNC_CHECK(false, "unknown kind of attribute");
+  return {};
+}
+
+// Reads one attribute. Each step reports and returns nothing where it fails.
+class ValueReader {
+ public:
+  ValueReader(const AttrSpec& spec, Report& report) : spec_(spec), report_(report) {}
+
+  void read(const Json& json, Attrs& attrs) {
+    switch (spec_.kind) {
+      case AttrKind::integer:
+        return store(integer(json, expected(spec_)), attrs);
+      case AttrKind::real:
+        return store(real(json, expected(spec_)), attrs);
+      case AttrKind::boolean:
+        return store(boolean(json), attrs);
+      case AttrKind::text:
+        return store(text(json), attrs);
+      case AttrKind::pair:
+        return store(integers(json, {2}), attrs);
+      case AttrKind::padding:
+        if (json.is(JsonKind::text)) return store(text(json), attrs);
+        return store(integers(json, {2, 4}), attrs);
+      case AttrKind::reals:
+        return store(reals(json), attrs);
+    }
+  }
+
+ private:
+  const AttrSpec& spec_;
+  Report& report_;
+
+  template <class T>
+  void store(const std::optional<T>& value, Attrs& attrs) {
+    if (value) attrs.set(spec_.name, *value);
+  }
+
+  std::nullopt_t wrong(const Json& json, const std::string& wanted) {
+    report_.error(json, spec_.name + ": expected " + wanted + ", found " + describe(json));
+    return std::nullopt;
+  }
+
+  bool in_range(const Json& json) {
+    const AttrRange range = range_of(spec_);
+    if (json.real >= range.least && json.real <= range.most) return true;
+    const bool below = json.real < range.least;
+    const double limit = below ? range.least : range.most;
+    const bool too_much = limit != (below ? spec_.least : spec_.most);  // ours, not the spec's
+    report_.error(json, spec_.name + (too_much ? " is too large: it must be " : " must be ") +
+                            (below ? "at least " : "at most ") + number_text(limit) + ", found " +
+                            describe(json));
+    return false;
+  }
+
+  std::optional<int64_t> integer(const Json& json, const std::string& wanted) {
+    // 3.0 is an integer, as it is for JSON Schema.
+    if (!json.is_number() || json.real != std::floor(json.real)) return wrong(json, wanted);
+    if (!in_range(json)) return std::nullopt;
+    return static_cast<int64_t>(json.real);
+  }
+
+  std::optional<double> real(const Json& json, const std::string& wanted) {
+    if (!json.is_number()) return wrong(json, wanted);
+    if (!in_range(json)) return std::nullopt;
+    return json.real;
+  }
+
+  std::optional<bool> boolean(const Json& json) {
+    if (!json.is(JsonKind::boolean)) return wrong(json, expected(spec_));
+    return json.boolean;
+  }
+
+  std::optional<std::string> text(const Json& json) {
+    if (!json.is(JsonKind::text)) return wrong(json, expected(spec_));
+    const std::vector<std::string>& choices = spec_.choices;
+    if (!choices.empty() && std::find(choices.begin(), choices.end(), json.text) == choices.end()) {
+      report_.error(json,
+                    spec_.name + ": expected " + expected(spec_) + ", found " + describe(json),
+                    suggest(json.text, choices));
+      return std::nullopt;
+    }
+    return json.text;
+  }
+
+  // One number, or a list whose length is one of `counts`; repeated to the greatest of them.
+  std::optional<std::vector<int64_t>> integers(const Json& json,
+                                               const std::vector<size_t>& counts) {
+    std::vector<int64_t> numbers;
+    if (json.is(JsonKind::array)) {
+      if (std::find(counts.begin(), counts.end(), json.children.size()) == counts.end()) {
+        return wrong(json, expected(spec_));
+      }
+      for (const Json& child : json.children) {
+        const std::optional<int64_t> number = integer(child, "an integer");
+        if (number) numbers.push_back(*number);
+      }
+      if (numbers.size() != json.children.size()) return std::nullopt;
+    } else {
+      const std::optional<int64_t> number = integer(json, expected(spec_));
+      if (!number) return std::nullopt;
+      numbers.push_back(*number);
+    }
+    const size_t given = numbers.size();
+    while (numbers.size() < counts.back()) numbers.push_back(numbers[numbers.size() % given]);
+    return numbers;
+  }
+
+  std::optional<std::vector<double>> reals(const Json& json) {
+    std::vector<double> numbers;
+    if (!json.is(JsonKind::array)) {
+      const std::optional<double> number = real(json, expected(spec_));
+      if (!number) return std::nullopt;
+      return std::vector<double>{*number};
+    }
+    if (json.children.empty()) return wrong(json, expected(spec_));
+    for (const Json& child : json.children) {
+      const std::optional<double> number = real(child, "a number");
+      if (number) numbers.push_back(*number);
+    }
+    if (numbers.size() != json.children.size()) return std::nullopt;
+    return numbers;
+  }
+};
+
+void unknown_key(const Json& member, const std::vector<AttrSpec>& specs,
+                 const std::vector<std::string>& other_keys, const std::string& owner,
+                 Report& report) {
+  std::vector<std::string> known = other_keys;
+  for (const AttrSpec& spec : specs) known.push_back(spec.name);
+  const std::string suggestion = suggest(member.key, known);
+  std::string message = "unknown key " + in_quotes(member.key) + " in " + owner;
+  if (suggestion.empty()) message += "; it takes " + listed(known);
+  report.key_error(member, std::move(message), suggestion);
+}
+
+}  // namespace
+
+AttrRange range_of(const AttrSpec& spec) {
+  double most = kMostReal;
+  if (spec.kind == AttrKind::integer) most = kMostInteger;
+  if (spec.kind == AttrKind::pair || spec.kind == AttrKind::padding) most = kMostWindow;
+  return {std::max(spec.least, -most), std::min(spec.most, most)};
+}
+
+ReadAttributes read_attributes(const Json& object, const std::vector<AttrSpec>& specs,
+                               const std::vector<std::string>& other_keys, const std::string& owner,
+                               const Json& root, Report& report) {
+  ReadAttributes result;
+  for (const Json& member : object.children) {
+    const auto spec = std::find_if(specs.begin(), specs.end(),
+                                   [&](const AttrSpec& each) { return each.name == member.key; });
+    if (spec == specs.end()) {
+      if (std::find(other_keys.begin(), other_keys.end(), member.key) == other_keys.end()) {
+        unknown_key(member, specs, other_keys, owner, report);
+      }
+      continue;
+    }
+    result.places[spec->name] = {report.span(member.begin, member.end),
+                                 pointer_at(root, member.begin, member.end)};
+    ValueReader(*spec, report).read(member, result.attrs);
+  }
+  for (const AttrSpec& spec : specs) {
+    if (spec.required && !object.find(spec.name)) {
+      report.error(object, owner + " needs the key \"" + spec.name + "\": " + expected(spec));
+    }
+  }
+  return result;
+}
+
+}  // namespace cnnc

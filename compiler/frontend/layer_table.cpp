@@ -1,0 +1,124 @@
+// layer_table and layer_reference. Tested by tests/frontend/schema_test.cpp.
+#include "compiler/frontend/attribute_reader.h"
+#include "compiler/frontend/json.h"
+#include "compiler/frontend/schema.h"
+#include "compiler/frontend/sections.h"
+
+namespace cnnc {
+namespace {
+
+struct Heading {
+  OpRole role;
+  const char* one;
+  const char* many;
+};
+constexpr Heading kHeadings[] = {{OpRole::layer, "Layer", "Layers"},
+                                 {OpRole::loss, "Loss", "Losses"},
+                                 {OpRole::optimizer, "Optimizer", "Optimizers"}};
+
+// A list of equal numbers is written as one.
+std::string default_text(const AttrValue& value) {
+  if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) {
+    bool equal = !list->empty();
+    for (int64_t each : *list) equal = equal && each == list->front();
+    if (equal) return std::to_string(list->front());
+  }
+  return to_string(value);
+}
+
+bool has_default(const AttrSpec& spec) {
+  return !std::holds_alternative<std::monostate>(spec.fallback);
+}
+
+std::string value_text(const AttrSpec& spec) {
+  const auto choices = [&](const char* before) {
+    std::string text;
+    for (const std::string& each : spec.choices) {
+      text += (text.empty() ? before : ", ") + ("`\"" + each + "\"`");
+    }
+    return text;
+  };
+  std::string text;
+  switch (spec.kind) {
+    case AttrKind::integer:
+      text = "integer";
+      break;
+    case AttrKind::real:
+      text = "number";
+      break;
+    case AttrKind::boolean:
+      text = "`true` or `false`";
+      break;
+    case AttrKind::text:
+      text = spec.choices.empty() ? "string" : choices("");
+      break;
+    case AttrKind::pair:
+      text = "integer or `[vertical, horizontal]`";
+      break;
+    case AttrKind::padding:
+      text = "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`" + choices(" or ");
+      break;
+    case AttrKind::reals:
+      text = "number or list of numbers";
+      break;
+  }
+  // The limits of all attributes of that kind go without saying.
+  AttrSpec unlimited;
+  unlimited.kind = spec.kind;
+  const AttrRange limits = range_of(unlimited);
+  if (spec.least > limits.least) text += ", at least " + number_text(spec.least);
+  if (spec.most < limits.most) text += ", at most " + number_text(spec.most);
+  return text;
+}
+
+std::string presence_text(const AttrSpec& spec) {
+  if (has_default(spec)) return '`' + default_text(spec.fallback) + '`';
+  return spec.required ? "required" : "inferred";
+}
+
+// "`kernel_size`, `stride` = 1".
+std::string attributes_text(const OpDef& op) {
+  std::string text;
+  for (const AttrSpec& spec : op.attrs) {
+    text += (text.empty() ? "`" : ", `") + spec.name + '`';
+    if (has_default(spec)) {
+      text += " = " + default_text(spec.fallback);
+    } else if (!spec.required) {
+      text += " (inferred)";
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string layer_table() {
+  std::string text;
+  for (const Heading& heading : kHeadings) {
+    if (!text.empty()) text += "\n";
+    text += std::string("| ") + heading.one + " | Attributes | |\n|---|---|---|\n";
+    for (const OpDef* op : ops_of_role(heading.role)) {
+      text += "| `" + op->name + "` | " + attributes_text(*op) + " | " + op->doc + " |\n";
+    }
+  }
+  return text;
+}
+
+std::string layer_reference() {
+  std::string text;
+  for (const Heading& heading : kHeadings) {
+    text += (text.empty() ? "### " : "\n### ") + std::string(heading.many) + "\n";
+    for (const OpDef* op : ops_of_role(heading.role)) {
+      text += "\n#### " + op->name + "\n\n" + op->doc + "\n";
+      if (op->attrs.empty()) continue;
+      text += "\n| Attribute | Value | Default | |\n|---|---|---|---|\n";
+      for (const AttrSpec& spec : op->attrs) {
+        text += "| `" + spec.name + "` | " + value_text(spec) + " | " + presence_text(spec) +
+                " | " + spec.doc + " |\n";
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace cnnc

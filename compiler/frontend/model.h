@@ -1,0 +1,71 @@
+// The front end: from a description of a network (docs/format.md) to its graph.
+//
+// A ModelDescription is the text with every default, name and number in normal form; each part
+// knows its place in the file. Which layers exist and what attributes they take is up to the op
+// records alone. Shapes are judged by build_graph, where the batch is known.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/graph/graph.h"
+
+namespace cnnc {
+
+// Where something stands in the description.
+struct Place {
+  Span span;
+  std::string pointer;  // JSON pointer
+};
+
+struct LayerDescription {
+  std::string name;
+  const OpDef* op = nullptr;
+  Attrs attrs;                      // as given; defaults are set when the node is made
+  std::vector<std::string> inputs;  // names of layers, or kNetworkInput
+  Place place;
+  std::map<std::string, Place> attr_places;  // of the attributes given
+};
+
+// A tensor has fewer than 2^31 elements.
+inline constexpr int64_t kMostElements = (int64_t{1} << 31) - 1;
+
+// The name of the network's input. No layer can have it.
+inline constexpr const char* kNetworkInput = "input";
+
+struct ModelDescription {
+  std::shared_ptr<const Source> source;
+  std::string name;
+
+  Shape input_shape;  // without the batch: [C, H, W] or [F]
+  Place input_place;
+  // The input is normalised as (x - mean) / std; one number for all channels or one for each.
+  // Both are empty where the description gives neither.
+  std::vector<double> mean;
+  std::vector<double> std;
+
+  std::vector<LayerDescription> layers;  // each after the layers that it reads
+  std::string output;                    // the name of the layer listed last
+
+  // Null op where the description has none.
+  LayerDescription loss;
+  LayerDescription optimizer;
+  int64_t batch_size = 64;
+  int64_t epochs = 1;
+
+  std::string weights;  // path, or empty
+  Place weights_place;
+
+  Diagnostics warnings;
+};
+
+[[nodiscard]] Result<ModelDescription> parse_model(const std::shared_ptr<const Source>& source);
+[[nodiscard]] Result<ModelDescription> load_model(const std::string& path);
+
+// The graph of inference: value "input" f32[batch, ...], its normalisation if there is one, the
+// layers; its output is the first output of the layer listed last.
+[[nodiscard]] Result<Graph> build_graph(const ModelDescription& model, int64_t batch);
+
+}  // namespace cnnc

@@ -1,0 +1,195 @@
+// model_schema. Tested by tests/frontend/schema_test.cpp.
+#include "compiler/frontend/schema.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "compiler/frontend/attribute_reader.h"
+#include "compiler/frontend/sections.h"
+#include "compiler/support/check.h"
+
+namespace cnnc {
+namespace {
+
+using Schema = nlohmann::ordered_json;
+
+Schema number(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<int64_t>(value);
+  return value;
+}
+
+Schema number_schema(const AttrSpec& spec) {
+  const bool real = spec.kind == AttrKind::real || spec.kind == AttrKind::reals;
+  const AttrRange range = range_of(spec);
+  return {{"type", real ? "number" : "integer"},
+          {"minimum", number(range.least)},
+          {"maximum", number(range.most)}};
+}
+
+Schema list_schema(const Schema& item, size_t least, size_t most) {
+  Schema list = {{"type", "array"}, {"items", item}, {"minItems", least}};
+  if (most > 0) list["maxItems"] = most;
+  return list;
+}
+
+// A list of equal numbers is written as one.
+template <class T>
+Schema short_list(const std::vector<T>& list) {
+  bool equal = !list.empty();
+  for (T each : list) equal = equal && each == list[0];
+  return equal ? Schema(list[0]) : Schema(list);
+}
+
+Schema default_value(const AttrValue& value) {
+  struct Convert {
+    Schema operator()(std::monostate) const { return nullptr; }
+    Schema operator()(int64_t v) const { return v; }
+    Schema operator()(double v) const { return number(v); }
+    Schema operator()(bool v) const { return v; }
+    Schema operator()(const std::string& v) const { return v; }
+    Schema operator()(const std::vector<int64_t>& v) const { return short_list(v); }
+    Schema operator()(const std::vector<double>& v) const { return short_list(v); }
+  };
+  return std::visit(Convert{}, value);
+}
+
+Schema attribute_schema(const AttrSpec& spec) {
+  const Schema item = number_schema(spec);
+  Schema schema;
+  switch (spec.kind) {
+    case AttrKind::integer:
+    case AttrKind::real:
+      schema = item;
+      break;
+    case AttrKind::boolean:
+      schema["type"] = "boolean";
+      break;
+    case AttrKind::text:
+      schema["type"] = "string";
+      if (!spec.choices.empty()) schema["enum"] = spec.choices;
+      break;
+    case AttrKind::pair:
+      schema["anyOf"] = {item, list_schema(item, 2, 2)};
+      break;
+    case AttrKind::padding:
+      schema["anyOf"] = {item, list_schema(item, 2, 2), list_schema(item, 4, 4)};
+      if (!spec.choices.empty()) schema["anyOf"].push_back({{"enum", spec.choices}});
+      break;
+    case AttrKind::reals:
+      schema["anyOf"] = {item, list_schema(item, 1, 0)};
+      break;
+  }
+  if (!std::holds_alternative<std::monostate>(spec.fallback)) {
+    schema["default"] = default_value(spec.fallback);
+  }
+  if (!spec.doc.empty()) schema["description"] = spec.doc;
+  return schema;
+}
+
+// An object with the attributes of `specs` beside what `properties` has already.
+Schema object_schema(Schema properties, Schema required, const std::vector<AttrSpec>& specs) {
+  for (const AttrSpec& spec : specs) {
+    properties[spec.name] = attribute_schema(spec);
+    if (spec.required) required.push_back(spec.name);
+  }
+  return {{"type", "object"},
+          {"properties", std::move(properties)},
+          {"required", std::move(required)},
+          {"additionalProperties", false}};
+}
+
+Schema name_schema(const char* description) {
+  return {{"type", "string"},
+          {"pattern", kNamePattern},
+          {"maxLength", kLongestName},
+          {"description", description}};
+}
+
+Schema op_schema(const OpDef& op) {
+  Schema properties = {{"type", {{"const", op.name}}}};
+  Schema required = {"type"};
+  if (op.role == OpRole::layer) {
+    properties["name"] = name_schema(
+        "Names the layer's parameters and lets other layers read it. Default: the type in lower "
+        "case and a number.");
+    const InputCount count = input_count(op);
+    Schema inputs = list_schema({{"type", "string"}}, count.least,
+                                count.most < 0 ? 0 : static_cast<size_t>(count.most));
+    inputs["description"] =
+        "The layers read, or \"input\". Default: the layer before, for the first \"input\".";
+    properties["inputs"] = std::move(inputs);
+    if (count.least > 1) required.push_back("inputs");
+  }
+  Schema schema = object_schema(std::move(properties), std::move(required), op.attrs);
+  if (!op.doc.empty()) schema["description"] = op.doc;
+  return schema;
+}
+
+// One of the ops of that role. The type picks the schema, so that errors speak of that op alone.
+Schema role_schema(OpRole role, const char* description) {
+  Schema cases = Schema::array();
+  for (const std::string& name : names_of_role(role)) {
+    cases.push_back(
+        {{"if", {{"properties", {{"type", {{"const", name}}}}}, {"required", {"type"}}}},
+         {"then", {{"$ref", "#/$defs/" + name}}}});
+  }
+  Schema schema = {{"description", description},
+                   {"type", "object"},
+                   {"properties", {{"type", {{"enum", names_of_role(role)}}}}},
+                   {"required", {"type"}}};
+  if (!cases.empty()) schema["allOf"] = std::move(cases);
+  return schema;
+}
+
+Schema input_schema() {
+  const Schema extent = {{"type", "integer"}, {"minimum", 1}, {"maximum", 2147483647}};
+  const Schema shape = {
+      {"description", "[channels, height, width] or [features], without the batch."},
+      {"anyOf", {list_schema(extent, 3, 3), list_schema(extent, 1, 1)}}};
+  Schema schema = object_schema({{"shape", shape}}, {"shape"}, input_specs());
+  schema["description"] = "What the network reads.";
+  return schema;
+}
+
+}  // namespace
+
+std::string model_schema() {
+  Schema layers = role_schema(OpRole::layer, "A layer.");
+  layers = list_schema(layers, 1, 0);
+  layers["description"] =
+      "The layers. Each reads the one before unless it has \"inputs\"; the last one listed gives "
+      "the output.";
+  Schema training = object_schema(Schema::object(), Schema::array(), training_specs());
+  training["description"] = "How cnnc-train trains, where it is not told otherwise.";
+  const Schema properties = {
+      {"$schema", {{"type", "string"}, {"description", "Ignored; for editors."}}},
+      {"cnnc", {{"const", kFormatVersion}, {"description", "The version of this format."}}},
+      {"name",
+       name_schema("The network's name: the prefix of everything in the generated header.")},
+      {"input", input_schema()},
+      {"layers", std::move(layers)},
+      {"loss", role_schema(OpRole::loss, "What training minimises.")},
+      {"optimizer", role_schema(OpRole::optimizer, "How training changes the weights.")},
+      {"training", std::move(training)},
+      {"weights",
+       {{"type", "string"},
+        {"minLength", 1},
+        {"description",
+         "The trained weights, a .safetensors file; relative to the folder of the description."}}}};
+  Schema definitions = Schema::object();
+  for (OpRole role : {OpRole::layer, OpRole::loss, OpRole::optimizer}) {
+    for (const OpDef* op : ops_of_role(role)) definitions[op->name] = op_schema(*op);
+  }
+  const Schema schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                         {"title", "Description of a network for cnnc"},
+                         {"type", "object"},
+                         {"properties", properties},
+                         {"required", {"cnnc", "name", "input", "layers"}},
+                         {"additionalProperties", false},
+                         {"$defs", std::move(definitions)}};
+  CNNC_CHECK(properties.size() == top_level_keys().size(), "the schema lacks a key");
+  return schema.dump(2) + "\n";
+}
+
+}  // namespace cnnc

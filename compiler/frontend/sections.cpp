@@ -1,0 +1,70 @@
+#include "compiler/frontend/sections.h"
+
+namespace cnnc {
+
+const std::vector<std::string>& top_level_keys() {
+  static const std::vector<std::string> kKeys = {
+      "$schema", "cnnc", "name", "input", "layers", "loss", "optimizer", "training", "weights"};
+  return kKeys;
+}
+
+const std::vector<AttrSpec>& input_specs() {
+  static const std::vector<AttrSpec> kSpecs = [] {
+    AttrSpec mean;
+    mean.name = "mean";
+    mean.kind = AttrKind::reals;
+    mean.doc = "subtracted from the input: one number, or one for each channel";
+    AttrSpec std = mean;
+    std.name = "std";
+    std.least = 1e-6;
+    std.doc = "divides the input after that: one number, or one for each channel";
+    return std::vector<AttrSpec>{mean, std};
+  }();
+  return kSpecs;
+}
+
+const std::vector<AttrSpec>& training_specs() {
+  static const std::vector<AttrSpec> kSpecs = [] {
+    AttrSpec batch;
+    batch.name = "batch_size";
+    batch.fallback = int64_t{64};
+    batch.least = 1;
+    batch.doc = "samples of one training step";
+    AttrSpec epochs = batch;
+    epochs.name = "epochs";
+    epochs.fallback = int64_t{1};
+    epochs.doc = "how often training goes through the data";
+    return std::vector<AttrSpec>{batch, epochs};
+  }();
+  return kSpecs;
+}
+
+std::vector<const OpDef*> ops_of_role(OpRole role) {
+  std::vector<const OpDef*> result;
+  for (const OpDef* op : all_ops()) {
+    if (op->role == role) result.push_back(op);
+  }
+  return result;
+}
+
+std::vector<std::string> names_of_role(OpRole role) {
+  std::vector<std::string> result;
+  for (const OpDef* op : ops_of_role(role)) result.push_back(op->name);
+  return result;
+}
+
+InputCount input_count(const OpDef& op) {
+  InputCount count;
+  for (const OpInput& input : op.inputs) {
+    if (input.parameter) continue;
+    if (!input.optional) ++count.least;
+    if (input.variadic) {
+      count.most = -1;
+    } else if (count.most >= 0) {
+      ++count.most;
+    }
+  }
+  return count;
+}
+
+}  // namespace cnnc

@@ -1,0 +1,31 @@
+// The keys of a description that no op record defines. Parser and schema both read them.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "compiler/graph/attributes.h"
+#include "compiler/graph/op.h"
+
+namespace cnnc {
+
+inline constexpr int64_t kFormatVersion = 1;
+inline constexpr size_t kLongestName = 64;
+inline constexpr const char* kNamePattern = "^[A-Za-z][A-Za-z0-9_]*$";  // for layers and models
+
+[[nodiscard]] const std::vector<std::string>& top_level_keys();
+// "mean" and "std" of "input".
+[[nodiscard]] const std::vector<AttrSpec>& input_specs();
+[[nodiscard]] const std::vector<AttrSpec>& training_specs();
+
+// The ops that may stand somewhere, in the order of ops.def.
+[[nodiscard]] std::vector<const OpDef*> ops_of_role(OpRole role);
+[[nodiscard]] std::vector<std::string> names_of_role(OpRole role);
+
+// How many inputs a description gives a layer of that op; no upper limit where `most` is negative.
+struct InputCount {
+  int64_t least = 0;
+  int64_t most = 0;
+};
+[[nodiscard]] InputCount input_count(const OpDef& op);
+
+}  // namespace cnnc

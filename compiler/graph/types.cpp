@@ -1,0 +1,42 @@
+#include "compiler/graph/types.h"
+
+#include "compiler/support/check.h"
+
+namespace cnnc {
+
+int64_t byte_width(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+    case DType::i32: return 4;
+    case DType::u8: return 1;
+  }
+  CNNC_CHECK(false, "unknown dtype");
+  return 0;
+}
+
+const char* to_string(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return "f32";
+    case DType::i32: return "i32";
+    case DType::u8: return "u8";
+  }
+  return "?";
+}
+
+int64_t element_count(const Shape& shape) {
+  int64_t count = 1;
+  for (int64_t extent : shape) count *= extent;
+  return count;
+}
+
+std::string to_string(const Shape& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+bool operator==(const Type& a, const Type& b) { return a.dtype == b.dtype && a.shape == b.shape; }
+
+std::string to_string(const Type& type) { return to_string(type.dtype) + to_string(type.shape); }
+
+}  // namespace cnnc

@@ -1,0 +1,125 @@
+// cnnc: compiles convolutional networks, trains them, and writes them as object files.
+//
+//   auto model = cnnc::Model::load("mnist.json");
+//   auto trainer = cnnc::Trainer::create(*model);
+//   trainer->step(images, labels, 64);            // one batch: forward, backward, update
+//   trainer->save_weights("mnist.safetensors");   // PyTorch's names and layouts
+//   auto object = trainer->compile();             // the object file of the network as it is now
+//   object->write("mnist.o");                     // mnist.o and mnist.h
+//
+// Functions return a Result: a value, or diagnostics for people (compiler/support/result.h). What
+// they throw, cnnc::InternalError, is a bug of the compiler.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/support/result.h"
+
+namespace cnnc {
+
+struct ModelDescription;
+struct TensorFile;
+
+// A description of a network (docs/format.md), checked.
+class Model {
+ public:
+  static Result<Model> load(const std::string& path);
+
+  [[nodiscard]] const std::string& name() const;
+  [[nodiscard]] const std::vector<int64_t>& input_shape() const;  // [C, H, W] or [F]
+  [[nodiscard]] int64_t batch_size() const;
+  [[nodiscard]] int64_t epochs() const;
+  [[nodiscard]] double learning_rate() const;  // 0 without an optimizer
+  [[nodiscard]] const std::string& weights_path() const;  // empty: the description names none
+  [[nodiscard]] const Diagnostics& warnings() const;
+  [[nodiscard]] const ModelDescription& description() const { return *description_; }
+
+ private:
+  explicit Model(std::shared_ptr<const ModelDescription> description);
+  std::shared_ptr<const ModelDescription> description_;
+};
+
+struct CompileOptions {
+  std::string target = "host";  // Halide's target string or an alias; see `cnnc --help`
+  int64_t batch = 1;            // images of a call
+  std::string prefix;           // of the object's symbols; empty: the model's name
+  int threads = 0;              // that compile; 0: one per processor
+  bool use_cache = true;        // of objects, on disk
+};
+
+// An object file and the header that declares what is in it.
+struct Object {
+  std::string prefix;
+  std::string bytes;
+  std::string header;
+
+  // Writes `path` and the header beside it, with the ending .h. Neither is ever half written.
+  [[nodiscard]] Status write(const std::string& path) const;
+};
+
+// The network with trained weights, for inference.
+Result<Object> compile(const Model& model, const TensorFile& weights, const CompileOptions& options);
+
+// What the compiler made on the way, as text.
+enum class Stage { graph, plan, explain, statements, llvm, assembly };
+Result<std::string> inspect(const Model& model, const TensorFile& weights,
+                            const CompileOptions& options, Stage stage);
+
+// Weights as a new network gets them: PyTorch's default distributions, drawn as PyTorch draws them.
+Result<TensorFile> initial_weights(const Model& model, uint64_t seed);
+
+struct TrainerOptions {
+  std::string target = "host";
+  int threads = 0;     // that train; 0: one per processor. Results do not depend on it.
+  uint64_t seed = 0;   // of the initial weights and of dropout
+  bool use_cache = true;
+  bool checked_kernels = false;  // with run-time checks of every access: for tests of the compiler
+};
+
+struct Evaluation {
+  double loss = 0;      // mean over the images
+  int64_t correct = 0;  // images whose greatest output is the label's
+  int64_t count = 0;
+};
+
+// Trains a network that is compiled in this process. The whole step is compiled code.
+class Trainer {
+ public:
+  static Result<Trainer> create(const Model& model, const TrainerOptions& options = {});
+  Trainer(Trainer&&) noexcept;
+  Trainer& operator=(Trainer&&) noexcept;
+  ~Trainer();
+
+  // One training step on up to batch_size() images, [count, C, H, W] with pixels in [0, 1], and
+  // their labels. Returns the loss before the update: its mean over the batch.
+  double step(const float* images, const int32_t* labels, int64_t count);
+
+  // Loss and hits of any number of images; the weights stay as they are.
+  Evaluation evaluate(const float* images, const int32_t* labels, int64_t count);
+
+  [[nodiscard]] int64_t batch_size() const;
+  [[nodiscard]] int64_t steps_done() const;
+  [[nodiscard]] double learning_rate() const;
+  void set_learning_rate(double rate);  // from the next step on
+
+  // Parameters by PyTorch's names ("conv1.weight", [Cout, Cin, KH, KW]); the optimizer's state is
+  // left out, or stored beside them ("conv1.weight.momentum_buffer").
+  [[nodiscard]] TensorFile weights() const;
+  Status save_weights(const std::string& path) const;
+  Status load_weights(const std::string& path);
+  // Everything that continuing needs. `progress` is the caller's own, kept as text.
+  Status save_checkpoint(const std::string& path, const std::string& progress) const;
+  Result<std::string> load_checkpoint(const std::string& path);
+
+  // The object of the network as it is trained now.
+  [[nodiscard]] Result<Object> compile(const CompileOptions& options = {}) const;
+
+ private:
+  struct Impl;
+  explicit Trainer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cnnc

@@ -1,0 +1,421 @@
+// Conv2d and its two gradients. Tested by tests/ops/conv2d_test.cpp.
+//
+// With position(o, k) = o * stride + k * dilation - padding on each axis, group g and channels
+// counted within their group:
+//   Conv2d            output(n, co, oy, ox)      = bias(co) + sum over ky, kx, ci of
+//                                                  weight(co, ci, ky, kx) * input(n, ci, iy, ix)
+//   Conv2dInputGrad   output(n, ci, iy, ix)      = sum over ky, kx, co of
+//                                                  weight(co, ci, ky, kx) * gradient(n, co, oy, ox)
+//   Conv2dWeightGrad  output(co, ci, ky, kx)     = sum over n, oy, ox of
+//                                                  gradient(n, co, oy, ox) * input(n, ci, iy, ix)
+// over all (oy, ox), (ky, kx) and (iy, ix) = position of these that lie inside the input.
+#include "compiler/ops/exprs.h"
+#include "compiler/ops/rules.h"
+#include "compiler/ops/window.h"
+
+namespace cnnc {
+namespace {
+
+using Halide::Expr;
+using Halide::Func;
+using Halide::RDom;
+using Halide::Var;
+
+const char* const kWeightForm = "[out_channels, in_channels / groups, H, W]";
+
+std::vector<AttrSpec> window_attrs() {
+  const std::vector<int64_t> ones = {1, 1};
+  AttrSpec padding =
+      attribute("padding", AttrKind::padding, std::vector<int64_t>{0, 0, 0, 0}, kSizes,
+                "zeros around the input; \"same\" keeps its size (stride 1 only), \"valid\" is 0");
+  padding.choices = {"same", "valid"};
+  return {
+      required(
+          attribute("kernel_size", AttrKind::pair, {}, kCounts, "height and width of the kernel")),
+      attribute("stride", AttrKind::pair, ones, kCounts, "step between outputs"),
+      padding,
+      attribute("dilation", AttrKind::pair, ones, kCounts,
+                "distance between the taps of the kernel"),
+      attribute("groups", AttrKind::integer, int64_t{1}, kCounts,
+                "parts into which the channels are split; each output sees one part"),
+  };
+}
+
+std::vector<AttrSpec> layer_attrs() {
+  std::vector<AttrSpec> specs = {
+      attribute("in_channels", AttrKind::integer, {}, kCounts, "channels of the input"),
+      required(attribute("out_channels", AttrKind::integer, {}, kCounts, "channels of the output")),
+  };
+  for (AttrSpec& spec : window_attrs()) specs.push_back(std::move(spec));
+  specs.push_back(flag("bias", true, "adds a trained number to each output channel"));
+  return specs;
+}
+
+std::vector<AttrSpec> input_grad_attrs() {
+  std::vector<AttrSpec> specs = window_attrs();
+  specs.push_back(
+      required(attribute("input_height", AttrKind::integer, {}, kCounts, "height of the input")));
+  specs.push_back(
+      required(attribute("input_width", AttrKind::integer, {}, kCounts, "width of the input")));
+  return specs;
+}
+
+// "same" and "valid" in numbers. PyTorch puts the odd one of "same" at the end.
+std::vector<int64_t> padding_of(const std::string& word, const Window& window) {
+  if (word == "valid") return {0, 0, 0, 0};
+  const int64_t y = window.y.span() - 1;
+  const int64_t x = window.x.span() - 1;
+  return {y / 2, x / 2, y - y / 2, x - x / 2};
+}
+
+// The window over an input of that height and width; padding in numbers.
+Window conv_window(const Attrs& attrs, int64_t height, int64_t width) {
+  Window window = window_of(attrs);
+  const std::vector<int64_t>& padding = attrs.integers("padding");
+  window.y.before = padding[0];
+  window.x.before = padding[1];
+  window.y.after = padding[2];
+  window.x.after = padding[3];
+  window.y.in = height;
+  window.x.in = width;
+  set_output_floor(window.y);
+  set_output_floor(window.x);
+  return window;
+}
+
+Result<std::vector<Type>> infer(InferArgs& args) {
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImages});
+  if (!problems.empty()) return problems;
+  Attrs& attrs = args.attrs;
+  const Shape& in = args.inputs[0].shape;
+  const int64_t groups = attrs.integer("groups");
+  const int64_t channels = attrs.integer("out_channels");
+  for (Diagnostic& problem :
+       settle(attrs, "in_channels", in[1],
+              "the input " + to_string(in) + " has " + std::to_string(in[1]) + " channels")) {
+    problems.push_back(std::move(problem));
+  }
+  for (const auto& [name, count] : {std::pair{"in_channels", in[1]}, {"out_channels", channels}}) {
+    if (count % groups == 0) continue;
+    problems.push_back(error(std::string(name) + " (" + std::to_string(count) +
+                             ") must be a multiple of groups (" + std::to_string(groups) + ")"));
+  }
+  if (attrs.is_text("padding")) {
+    const std::vector<int64_t>& stride = attrs.integers("stride");
+    if (attrs.text("padding") == "same" && (stride[0] != 1 || stride[1] != 1)) {
+      problems.push_back(
+          error("padding \"same\" needs stride 1, but stride is " + to_string(stride)));
+      return problems;
+    }
+    attrs.set("padding", padding_of(attrs.text("padding"), window_of(attrs)));
+  }
+  const Window window = conv_window(attrs, in[2], in[3]);
+  for (Diagnostic& problem : expect_fit(window)) problems.push_back(std::move(problem));
+  const Shape weight = {channels, in[1] / groups, window.y.kernel, window.x.kernel};
+  if (problems.empty() && is_too_large(weight)) {
+    problems.push_back(error("the weight " + to_string(weight) + " is too large"));
+  }
+  if (!problems.empty()) return problems;
+  return outputs_of({{DType::f32, {in[0], channels, window.y.out, window.x.out}}});
+}
+
+std::vector<ParameterSpec> parameters(const Attrs& attrs, const std::vector<Type>&) {
+  const std::vector<int64_t>& kernel = attrs.integers("kernel_size");
+  const int64_t channels = attrs.integer("out_channels");
+  const int64_t depth = attrs.integer("in_channels") / attrs.integer("groups");
+  const int64_t fan_in = depth * kernel[0] * kernel[1];
+  std::vector<ParameterSpec> specs = {
+      weight_parameter({channels, depth, kernel[0], kernel[1]}, fan_in)};
+  if (attrs.boolean("bias")) specs.push_back(bias_parameter({channels}, fan_in));
+  return specs;
+}
+
+int64_t flops(const Attrs&, const std::vector<Type>& inputs, const std::vector<Type>& outputs) {
+  const Shape& weight = inputs[1].shape;
+  return 2 * element_count(outputs[0].shape) * weight[1] * weight[2] * weight[3];
+}
+
+void lower(Lowering& lowering) {
+  const Var x("x"), y("y"), c("c"), n("n");
+  const Shape& in = lowering.input_types[0].shape;
+  const int64_t groups = lowering.attrs().integer("groups");
+  const int64_t depth = in[1] / groups;
+  const int64_t group_size = lowering.output_types[0].shape[1] / groups;
+  const Window window = conv_window(lowering.attrs(), in[2], in[3]);
+  const Func input = lowering.inputs[0], weight = lowering.inputs[1];
+  const Func bias = input_or_none(lowering, 2);
+
+  RDom r(0, constant(window.x.kernel), 0, constant(window.y.kernel), 0, constant(depth), "r");
+  const Expr ix = read_position(window.x, r, x, r.x);
+  const Expr iy = read_position(window.y, r, y, r.y);
+  Expr channel = r.z;
+  if (groups > 1) channel = c / constant(group_size) * constant(depth) + r.z;
+  Func accumulator("accumulator"), output("conv2d");
+  accumulator(x, y, c, n) = bias.defined() ? Expr(bias(c)) : Expr(0.f);
+  accumulator(x, y, c, n) += weight(r.x, r.y, r.z, c) * input(ix, iy, channel, n);
+  output(x, y, c, n) = accumulator(x, y, c, n);
+  lowering.stages["accumulator"] = accumulator;
+  lowering.outputs = {output};
+}
+
+std::vector<ValueId> gradient(GradientArgs& args) {
+  std::vector<ValueId> result = no_gradients(args.node);
+  const ValueId upstream = args.output_gradients[0];
+  if (upstream == kNoValue) return result;
+  const std::vector<bool> wanted = {is_wanted(args, 0), is_wanted(args, 1), is_wanted(args, 2)};
+  const Node node = args.node;  // nodes move as others are added
+  Graph& graph = args.graph;
+  const Attrs window = select(node.attrs, window_attrs());
+  if (wanted[0]) {
+    const Shape in = graph.type(node.inputs[0]).shape;
+    Attrs attrs = window;
+    attrs.set("input_height", in[2]);
+    attrs.set("input_width", in[3]);
+    result[0] = graph.add("Conv2dInputGrad", node.name + ".grad_input", attrs,
+                          {upstream, node.inputs[1]})[0];
+  }
+  if (wanted[1]) {
+    result[1] = graph.add("Conv2dWeightGrad", node.name + ".grad_weight", window,
+                          {upstream, node.inputs[0]})[0];
+  }
+  if (wanted[2]) {
+    result[2] = graph.add("ChannelSum", node.name + ".grad_bias", {}, {upstream})[0];
+  }
+  return result;
+}
+
+// Calls visit(n, co, ci, ci within its group, oy, ox, ky, kx, iy, ix) for every product of the
+// convolution of `in` to `out` channels.
+template <class Visit>
+void for_each_product(const Window& window, int64_t batch, int64_t in, int64_t out, int64_t groups,
+                      Visit visit) {
+  const int64_t depth = in / groups;
+  for (int64_t n = 0; n < batch; ++n) {
+    for (int64_t co = 0; co < out; ++co) {
+      for (int64_t k = 0; k < depth; ++k) {
+        const int64_t ci = co / (out / groups) * depth + k;
+        for (int64_t oy = 0; oy < window.y.out; ++oy) {
+          for (int64_t ox = 0; ox < window.x.out; ++ox) {
+            for (int64_t ky = 0; ky < window.y.kernel; ++ky) {
+              for (int64_t kx = 0; kx < window.x.kernel; ++kx) {
+                const int64_t iy = window.y.position(oy, ky);
+                const int64_t ix = window.x.position(ox, kx);
+                if (!window.y.is_inside(iy) || !window.x.is_inside(ix)) continue;
+                visit(n, co, ci, k, oy, ox, ky, kx, iy, ix);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+void reference(ReferenceArgs& args) {
+  const ReferenceTensor& input = *args.inputs[0];
+  const ReferenceTensor& weight = *args.inputs[1];
+  ReferenceTensor& output = args.outputs[0];
+  const Shape& in = input.shape;
+  const Shape& out = output.shape;
+  if (args.inputs.size() > 2 && args.inputs[2]) {
+    const int64_t pixels = out[2] * out[3];
+    for (int64_t i = 0; i < element_count(out); ++i) {
+      output.data[i] = args.inputs[2]->data[i / pixels % out[1]];
+    }
+  }
+  for_each_product(conv_window(args.attrs, in[2], in[3]), in[0], in[1], out[1],
+                   args.attrs.integer("groups"),
+                   [&](int64_t n, int64_t co, int64_t ci, int64_t k, int64_t oy, int64_t ox,
+                       int64_t ky, int64_t kx, int64_t iy, int64_t ix) {
+                     output.data[index_of(out, n, co, oy, ox)] +=
+                         weight.data[index_of(weight.shape, co, k, ky, kx)] *
+                         input.data[index_of(in, n, ci, iy, ix)];
+                   });
+}
+
+Result<std::vector<Type>> infer_input_grad(InferArgs& args) {
+  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImages});
+  if (problems.empty()) problems = expect_input(args, 1, "weight", DType::f32, {kWeightForm});
+  if (!problems.empty()) return problems;
+  const Shape& weight = args.inputs[1].shape;
+  const int64_t channels = weight[1] * args.attrs.integer("groups");
+  const int64_t height = args.attrs.integer("input_height");
+  const int64_t width = args.attrs.integer("input_width");
+  const Window window = conv_window(args.attrs, height, width);
+  const int64_t batch = args.inputs[0].shape[0];
+  problems = expect_type(args, 0, "gradient",
+                         {DType::f32, {batch, weight[0], window.y.out, window.x.out}});
+  if (!problems.empty()) return problems;
+  return outputs_of({{DType::f32, {batch, channels, height, width}}});
+}
+
+void lower_input_grad(Lowering& lowering) {
+  const Var x("x"), y("y"), c("c"), n("n");
+  const Shape& in = lowering.output_types[0].shape;
+  const int64_t groups = lowering.attrs().integer("groups");
+  const int64_t depth = in[1] / groups;
+  const int64_t group_size = lowering.input_types[0].shape[1] / groups;
+  const Window window = conv_window(lowering.attrs(), in[2], in[3]);
+  const Func upstream = lowering.inputs[0], weight = lowering.inputs[1];
+
+  RDom r(0, constant(window.x.kernel), 0, constant(window.y.kernel), 0, constant(group_size), "r");
+  const Expr ox = reading_output(window.x, r, x, r.x);
+  const Expr oy = reading_output(window.y, r, y, r.y);
+  Expr within = c, channel = r.z;
+  if (groups > 1) {
+    within = c % constant(depth);
+    channel = c / constant(depth) * constant(group_size) + r.z;
+  }
+  Func accumulator("accumulator"), output("conv2d_input_grad");
+  accumulator(x, y, c, n) = 0.f;
+  accumulator(x, y, c, n) += weight(r.x, r.y, within, channel) * upstream(ox, oy, channel, n);
+  output(x, y, c, n) = accumulator(x, y, c, n);
+  lowering.stages["accumulator"] = accumulator;
+  lowering.outputs = {output};
+}
+
+void reference_input_grad(ReferenceArgs& args) {
+  const ReferenceTensor& upstream = *args.inputs[0];
+  const ReferenceTensor& weight = *args.inputs[1];
+  ReferenceTensor& output = args.outputs[0];
+  const Shape& in = output.shape;
+  for_each_product(conv_window(args.attrs, in[2], in[3]), in[0], in[1], weight.shape[0],
+                   args.attrs.integer("groups"),
+                   [&](int64_t n, int64_t co, int64_t ci, int64_t k, int64_t oy, int64_t ox,
+                       int64_t ky, int64_t kx, int64_t iy, int64_t ix) {
+                     output.data[index_of(in, n, ci, iy, ix)] +=
+                         weight.data[index_of(weight.shape, co, k, ky, kx)] *
+                         upstream.data[index_of(upstream.shape, n, co, oy, ox)];
+                   });
+}
+
+Result<std::vector<Type>> infer_weight_grad(InferArgs& args) {
+  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImages});
+  if (problems.empty()) problems = expect_input(args, 1, "input", DType::f32, {kImages});
+  if (!problems.empty()) return problems;
+  const Shape& in = args.inputs[1].shape;
+  const int64_t channels = args.inputs[0].shape[1];
+  const Window window = conv_window(args.attrs, in[2], in[3]);
+  problems =
+      expect_type(args, 0, "gradient", {DType::f32, {in[0], channels, window.y.out, window.x.out}});
+  if (!problems.empty()) return problems;
+  return outputs_of(
+      {{DType::f32,
+        {channels, in[1] / args.attrs.integer("groups"), window.y.kernel, window.x.kernel}}});
+}
+
+// The batch is summed in interleaved parts, one per lane, and within a part one row of the image
+// at a time: "part" holds the sum of a row, "rows" of the image, "total" of the lanes.
+void lower_weight_grad(Lowering& lowering) {
+  const Var x("x"), y("y"), c("c"), n("n"), l("l"), row("row");
+  const Shape& in = lowering.input_types[1].shape;
+  const int64_t groups = lowering.attrs().integer("groups");
+  const int64_t depth = in[1] / groups;
+  const int64_t group_size = lowering.output_types[0].shape[0] / groups;
+  const int64_t lanes = lowering.lanes;
+  CNNC_CHECK(in[0] % lanes == 0, "lanes do not divide the batch");
+  const Window window = conv_window(lowering.attrs(), in[2], in[3]);
+  const Func upstream = lowering.inputs[0], input = lowering.inputs[1];
+
+  RDom r(0, constant(in[0] / lanes), 0, constant(window.x.out), "r");
+  RDom q(0, constant(window.y.out), "q"), rl(0, constant(lanes), "rl");
+  const Expr image = l + constant(lanes) * r.x;
+  const Expr ix = read_position(window.x, r, r.y, x);
+  const Expr iy = read_position(window.y, r, row, y);
+  Expr channel = c;
+  if (groups > 1) channel = n / constant(group_size) * constant(depth) + c;
+  Func part("part"), rows("rows"), total("total"), output("conv2d_weight_grad");
+  part(l, x, y, c, n, row) = 0.f;
+  part(l, x, y, c, n, row) += upstream(r.y, row, n, image) * input(ix, iy, channel, image);
+  rows(l, x, y, c, n) = 0.f;
+  rows(l, x, y, c, n) += part(l, x, y, c, n, q);
+  total(x, y, c, n) = 0.f;
+  total(x, y, c, n) += rows(rl, x, y, c, n);
+  output(x, y, c, n) = total(x, y, c, n);
+  lowering.stages["part"] = part;
+  lowering.stages["rows"] = rows;
+  lowering.stages["total"] = total;
+  lowering.outputs = {output};
+}
+
+void reference_weight_grad(ReferenceArgs& args) {
+  const ReferenceTensor& upstream = *args.inputs[0];
+  const ReferenceTensor& input = *args.inputs[1];
+  ReferenceTensor& output = args.outputs[0];
+  const Shape& in = input.shape;
+  for_each_product(conv_window(args.attrs, in[2], in[3]), in[0], in[1], output.shape[0],
+                   args.attrs.integer("groups"),
+                   [&](int64_t n, int64_t co, int64_t ci, int64_t k, int64_t oy, int64_t ox,
+                       int64_t ky, int64_t kx, int64_t iy, int64_t ix) {
+                     output.data[index_of(output.shape, co, k, ky, kx)] +=
+                         upstream.data[index_of(upstream.shape, n, co, oy, ox)] *
+                         input.data[index_of(in, n, ci, iy, ix)];
+                   });
+}
+
+// Each of the two gradients multiplies as often as the convolution.
+int64_t flops_input_grad(const Attrs&, const std::vector<Type>& inputs, const std::vector<Type>&) {
+  const Shape& weight = inputs[1].shape;
+  return 2 * element_count(inputs[0].shape) * weight[1] * weight[2] * weight[3];
+}
+
+int64_t flops_weight_grad(const Attrs&, const std::vector<Type>& inputs,
+                          const std::vector<Type>& outputs) {
+  const Shape& weight = outputs[0].shape;
+  return 2 * element_count(inputs[0].shape) * weight[1] * weight[2] * weight[3];
+}
+
+}  // namespace
+
+extern const OpDef conv2d = []() noexcept {
+  OpDef op;
+  op.name = "Conv2d";
+  op.role = OpRole::layer;
+  op.doc = "2-D convolution (cross-correlation) of [N, C, H, W]";
+  op.attrs = layer_attrs();
+  op.inputs = {input("input"), parameter_input("weight"), optional_parameter_input("bias")};
+  op.outputs = {"output"};
+  op.traits = kAnchor;
+  op.schedule = "conv";
+  op.infer = infer;
+  op.parameters = parameters;
+  op.lower = lower;
+  op.gradient = gradient;
+  op.reference = reference;
+  op.flops = flops;
+  return op;
+}();
+
+extern const OpDef conv2d_input_grad = []() noexcept {
+  OpDef op;
+  op.name = "Conv2dInputGrad";
+  op.doc = "Gradient of Conv2d with respect to its input";
+  op.attrs = input_grad_attrs();
+  op.inputs = {input("gradient"), input("weight")};
+  op.outputs = {"output"};
+  op.traits = kAnchor | kStagesInput0;
+  op.schedule = "conv";
+  op.infer = infer_input_grad;
+  op.lower = lower_input_grad;
+  op.reference = reference_input_grad;
+  op.flops = flops_input_grad;
+  return op;
+}();
+
+extern const OpDef conv2d_weight_grad = []() noexcept {
+  OpDef op;
+  op.name = "Conv2dWeightGrad";
+  op.doc = "Gradient of Conv2d with respect to its weight";
+  op.attrs = window_attrs();
+  op.inputs = {input("gradient"), input("input")};
+  op.outputs = {"output"};
+  op.traits = kAnchor | kStagesInput0;
+  op.schedule = "conv_weight_grad";
+  op.infer = infer_weight_grad;
+  op.lower = lower_weight_grad;
+  op.reference = reference_weight_grad;
+  op.flops = flops_weight_grad;
+  return op;
+}();
+
+}  // namespace cnnc

@@ -1,0 +1,47 @@
+// Lowering: an op's algorithm as Halide Funcs, without a schedule.
+//
+// The arguments of a Func are the dimensions of the logical shape, last first: (x, y, c, n) for
+// [N, C, H, W], (c, n) for [N, F], (c) for [C]; convolution weights [Cout, Cin/groups, KH, KW] are
+// (x, y, c, n) too, with n the output channel; linear weights [out, in] are (c, n). Memory layout
+// is no part of it: strides of buffers and the order of storage belong to plan and schedule.
+#pragma once
+#include <Halide.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/graph/graph.h"
+
+namespace cnnc {
+
+struct Lowering {
+  const Node& node;
+  const std::vector<Type>& input_types;
+  const std::vector<Type>& output_types;
+  std::vector<Halide::Func> inputs;  // undefined where the input is absent
+
+  // Sums over the batch may be made of this many interleaved partial sums, one per SIMD lane, that
+  // are added at the end. It divides the batch; 1 means one sum in order.
+  int lanes = 1;
+
+  // Elements of a block of features that LinearWeightGrad packs its input into.
+  int pack_width = 32;
+
+  // To be defined, one per output of the node, over variables(rank).
+  std::vector<Halide::Func> outputs;
+
+  // Intermediate Funcs that a schedule may place, under the names that the family documents.
+  // All other intermediate Funcs must be pure, and are computed inline.
+  std::map<std::string, Halide::Func> stages;
+
+  [[nodiscard]] const Attrs& attrs() const { return node.attrs; }
+};
+
+// The arguments of a Func of that rank: x, y, c, n / c, n / c; d0, d1, ... for other ranks.
+[[nodiscard]] std::vector<Halide::Var> variables(int64_t rank);
+
+// Calls of `f` at `arguments`.
+[[nodiscard]] Halide::Expr at(const Halide::Func& f, const std::vector<Halide::Expr>& arguments);
+
+}  // namespace cnnc

@@ -1,0 +1,82 @@
+// Tested through tests/ops/conv2d_test.cpp and tests/ops/max_pool2d_test.cpp.
+#include "compiler/ops/window.h"
+
+#include "compiler/graph/types.h"
+#include "compiler/ops/exprs.h"
+
+namespace cnnc {
+
+using Halide::Expr;
+using Halide::RDom;
+
+namespace {
+
+// Positions are 32-bit signed integers in compiled code.
+constexpr int64_t kMostPositions = 2147483647;
+
+}  // namespace
+
+Window window_of(const Attrs& attrs) {
+  const std::vector<int64_t>& kernel = attrs.integers("kernel_size");
+  const std::vector<int64_t>& stride = attrs.integers("stride");
+  const std::vector<int64_t>& dilation = attrs.integers("dilation");
+  Window window;
+  window.y.kernel = kernel[0];
+  window.x.kernel = kernel[1];
+  window.y.stride = stride[0];
+  window.x.stride = stride[1];
+  window.y.dilation = dilation[0];
+  window.x.dilation = dilation[1];
+  return window;
+}
+
+void set_output_floor(WindowAxis& axis) {
+  const int64_t room = axis.in + axis.before + axis.after - axis.span();
+  axis.out = room < 0 ? 0 : room / axis.stride + 1;
+}
+
+Diagnostics expect_fit(const Window& window) {
+  const WindowAxis& y = window.y;
+  const WindowAxis& x = window.x;
+  const Shape span = {y.span(), x.span()};
+  const Shape padded = {y.in + y.before + y.after, x.in + x.before + x.after};
+  if (padded[0] > kMostPositions || padded[1] > kMostPositions) {
+    return {error("the padded input " + to_string(padded) + " is larger than " +
+                  std::to_string(kMostPositions))};
+  }
+  if (y.out > 0 && x.out > 0) return {};
+  const bool dilated = y.dilation > 1 || x.dilation > 1;
+  return {error("the kernel " + to_string(Shape{y.kernel, x.kernel}) +
+                (dilated ? ", dilated to " + to_string(span) + "," : std::string()) +
+                " is larger than the padded input " + to_string(padded))};
+}
+
+Expr read_position(const WindowAxis& axis, RDom& r, const Expr& o, const Expr& k) {
+  const Expr p = o * constant(axis.stride) + k * constant(axis.dilation) - constant(axis.before);
+  const bool starts_inside = axis.starts_inside(0);
+  const bool ends_inside = axis.ends_inside(axis.kernel - 1);
+  if (starts_inside && ends_inside) return p;
+  if (!starts_inside && !ends_inside) {
+    r.where(p >= 0 && p < constant(axis.in));
+  } else {
+    r.where(starts_inside ? p < constant(axis.in) : p >= 0);
+  }
+  return Halide::unsafe_promise_clamped(p, 0, constant(axis.in - 1));
+}
+
+Expr reading_output(const WindowAxis& axis, RDom& r, const Expr& p, const Expr& k) {
+  const Expr t = p + constant(axis.before) - k * constant(axis.dilation);
+  const Expr o = t / constant(axis.stride);
+  if (axis.stride > 1) r.where(t % constant(axis.stride) == 0);
+  const bool starts_inside = axis.before >= axis.span() - 1;
+  const bool ends_inside = (axis.in - 1 + axis.before) / axis.stride < axis.out;
+  if (starts_inside && ends_inside) return o;
+  if (!starts_inside && !ends_inside) {
+    r.where(o >= 0 && o < constant(axis.out));
+  } else {
+    r.where(starts_inside ? o < constant(axis.out) : o >= 0);
+  }
+  return Halide::unsafe_promise_clamped(o, 0, constant(axis.out - 1));
+}
+
+}  // namespace cnnc

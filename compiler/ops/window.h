@@ -1,0 +1,59 @@
+// The arithmetic of sliding windows, one axis at a time, for convolution and pooling.
+#pragma once
+#include <Halide.h>
+
+#include <string>
+
+#include "compiler/graph/attributes.h"
+#include "compiler/support/result.h"
+
+namespace cnnc {
+
+// Output o and tap k meet at input position o * stride + k * dilation - before. Positions outside
+// [0, in) are padding.
+struct WindowAxis {
+  int64_t kernel = 1;
+  int64_t stride = 1;
+  int64_t dilation = 1;
+  int64_t before = 0;  // padding at the start
+  int64_t after = 0;   // and at the end
+  int64_t in = 1;
+  int64_t out = 1;
+
+  // Positions from the first tap to the last, both inclusive.
+  [[nodiscard]] int64_t span() const { return (kernel - 1) * dilation + 1; }
+  [[nodiscard]] int64_t position(int64_t o, int64_t k) const {
+    return o * stride + k * dilation - before;
+  }
+  [[nodiscard]] bool is_inside(int64_t p) const { return p >= 0 && p < in; }
+  // Whether tap k stays inside the input at its first and at its last output.
+  [[nodiscard]] bool starts_inside(int64_t k) const { return position(0, k) >= 0; }
+  [[nodiscard]] bool ends_inside(int64_t k) const { return position(out - 1, k) < in; }
+};
+
+struct Window {
+  WindowAxis y;
+  WindowAxis x;
+
+  [[nodiscard]] int64_t taps() const { return y.kernel * x.kernel; }
+};
+
+// The axes of kernel_size, stride and dilation; padding and extents are left as they are.
+[[nodiscard]] Window window_of(const Attrs& attrs);
+
+// Sets `out` for convolution and for pooling without ceil_mode: the windows that fit.
+void set_output_floor(WindowAxis& axis);
+
+// What is wrong if a window is larger than the padded input; else empty.
+[[nodiscard]] Diagnostics expect_fit(const Window& window);
+
+// The position that output `o` and tap `k` read. Restricts `r` to positions inside the input where
+// others can occur.
+[[nodiscard]] Halide::Expr read_position(const WindowAxis& axis, Halide::RDom& r,
+                                         const Halide::Expr& o, const Halide::Expr& k);
+
+// The output that reads position `p` with tap `k`. Restricts `r` to taps for which there is one.
+[[nodiscard]] Halide::Expr reading_output(const WindowAxis& axis, Halide::RDom& r,
+                                          const Halide::Expr& p, const Halide::Expr& k);
+
+}  // namespace cnnc

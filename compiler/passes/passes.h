@@ -1,0 +1,79 @@
+// Graph passes: each turns a graph into an equal one that is better in one respect.
+//
+// A pass asks traits, never names. It leaves the nodes in an order in which they can run, gives a
+// graph for which verify() finds nothing if it was given one, and keeps the ids of the graph's
+// inputs and outputs. Nodes that a rewrite leaves without use stay until eliminate_dead.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "compiler/graph/graph.h"
+
+namespace cnnc {
+
+// Removes kTrainingOnly nodes: in inference their first input is their result.
+[[nodiscard]] Graph drop_training_only(Graph graph);
+
+// Gives each kTrainingOnly node `seed` as its last input and a number of its own as "stream", so
+// that each draws other random numbers. Before differentiate, so that gradients draw the same.
+[[nodiscard]] Graph seed_training_only(Graph graph, ValueId seed);
+
+// Maximum(Monotone(x)) -> Monotone(Maximum(x)), where nobody else reads Monotone(x): the monotone
+// node sees fewer elements, and its gradient needs no saved input of that size. Which element is
+// the maximum (further outputs) may change only among those that the monotone node makes equal.
+[[nodiscard]] Graph move_monotone_below_maximum(Graph graph);
+
+// Elementwise(View(a), b...) -> View(Elementwise(a, View^-1(b)...)), where nobody else reads `a` or
+// its view: the elementwise node comes next to the node that computes `a` and can join its kernel.
+// All inputs of the elementwise node have its output's shape or one element. The inverse view of a
+// `b` is what `b` is a view of, a view of `b` that is there already, or one like a view that is
+// there. For layouts in which views are free.
+[[nodiscard]] Graph move_elementwise_above_views(Graph graph);
+
+struct Gradients {
+  Graph graph;
+  std::vector<ValueId> of;  // per value asked for; kNoValue if nothing depends on it
+};
+
+// Appends what computes the gradient of `loss`, the first output of a node whose role is loss, with
+// respect to each of `wrt`. Fails where a node on the way has no gradient rule, naming its layer.
+[[nodiscard]] Result<Gradients> differentiate(Graph graph, ValueId loss,
+                                              const std::vector<ValueId>& wrt);
+
+// The same for any outputs, given the gradient of each of them (values of the graph of the same
+// types): the product of that vector with the Jacobian.
+[[nodiscard]] Result<Gradients> differentiate(Graph graph, const std::vector<ValueId>& outputs,
+                                              const std::vector<ValueId>& output_gradients,
+                                              const std::vector<ValueId>& wrt);
+
+// Appends an update of each parameter that has a gradient, as a node of `optimizer` whose inputs
+// are parameter, its states, gradient, learning rate and step, and whose output k overwrites input
+// k. States (values "<parameter>.<input>", such as conv1.weight.momentum_buffer) are made unless
+// optional and "momentum" is 0. The updates are outputs of the graph, and so stay alive.
+[[nodiscard]] Graph add_optimizer(Graph graph, const OpDef& optimizer, const Attrs& attrs,
+                                  const std::vector<ValueId>& parameters,
+                                  const std::vector<ValueId>& gradients, ValueId learning_rate,
+                                  ValueId step);
+
+// ChannelSum(SumPreserving(x)) -> ChannelSum(x): a bias gradient needs no gradient of a pool.
+[[nodiscard]] Graph sum_before_spreading(Graph graph);
+
+// Gives each anchor that stages its input 0 a copy of its own of a cheap gather that only such
+// anchors read, so that the copies can join the anchors' kernels and need no memory.
+[[nodiscard]] Graph clone_cheap_gathers(Graph graph);
+
+// Linear(Flatten(image)) -> Flatten(Conv2d(image)) with a window as large as the image: layouts in
+// which flattening would move elements need no copy. Inference only: the weights' type changes.
+[[nodiscard]] Graph fold_flatten(Graph graph);
+
+// The network's only input, built for `rows` images, becomes PadBatch of a new input `images` of
+// `batch` images and an input `count`, i32[1]: how many of them count.
+[[nodiscard]] Graph pad_batch(Graph graph, int64_t batch, int64_t rows, const std::string& images,
+                              const std::string& count);
+
+// Keeps the nodes that the graph's outputs need, in-place updates among them. Inputs, parameters
+// and states stay.
+[[nodiscard]] Graph eliminate_dead(Graph graph);
+
+}  // namespace cnnc

@@ -1,0 +1,123 @@
+// Layouts: strides, and which views cost nothing. Tested by tests/plan/layout_test.cpp.
+#include <algorithm>
+#include <numeric>
+
+#include "compiler/plan/memory.h"
+
+namespace cnnc {
+namespace {
+
+// The dimensions from outermost to innermost in memory.
+std::vector<size_t> memory_order(size_t rank, Layout layout) {
+  std::vector<size_t> order(rank);
+  std::iota(order.begin(), order.end(), 0);
+  if (rank < 2) return order;
+  if (layout == Layout::batch_innermost) std::rotate(order.begin(), order.begin() + 1, order.end());
+  if (layout == Layout::channels_last)
+    std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  return order;
+}
+
+// The address as a function of the row-major index, as (extent, stride) from outermost to
+// innermost, with everything merged that can be. Equal functions have equal forms.
+std::vector<std::pair<int64_t, int64_t>> merged(const Shape& shape, Layout layout) {
+  const std::vector<int64_t> stride = strides(shape, layout);
+  std::vector<std::pair<int64_t, int64_t>> runs;
+  for (size_t d = shape.size(); d-- > 0;) {
+    if (shape[d] == 1) continue;
+    if (!runs.empty() && stride[d] == runs.back().first * runs.back().second) {
+      runs.back().first *= shape[d];
+    } else {
+      runs.emplace_back(shape[d], stride[d]);
+    }
+  }
+  return runs;
+}
+
+bool has_shape_of_output(const Graph& graph, const Node& node, ValueId input) {
+  return graph.type(input).shape == graph.type(node.outputs[0]).shape;
+}
+
+}  // namespace
+
+const char* to_string(Layout layout) {
+  switch (layout) {
+    case Layout::row_major:
+      return "row_major";
+    case Layout::batch_innermost:
+      return "batch_innermost";
+    case Layout::channels_last:
+      return "channels_last";
+  }
+  return "?";
+}
+
+std::vector<int64_t> strides(const Shape& shape, Layout layout) {
+  std::vector<int64_t> result(shape.size());
+  const std::vector<size_t> order = memory_order(shape.size(), layout);
+  int64_t stride = 1;
+  for (auto d = order.rbegin(); d != order.rend(); ++d) {
+    result[*d] = stride;
+    stride *= shape[*d];
+  }
+  return result;
+}
+
+bool same_order(const Shape& a, Layout layout_a, const Shape& b, Layout layout_b) {
+  return merged(a, layout_a) == merged(b, layout_b);
+}
+
+std::vector<Layout> value_layouts(const Graph& graph, Layout layout) {
+  std::vector<bool> row_major(graph.values.size());
+  for (size_t id = 0; id < graph.values.size(); ++id) {
+    const int64_t rank = graph.values[id].type.rank();
+    row_major[id] = graph.values[id].kind != ValueKind::result || (rank != 2 && rank != 4);
+  }
+  for (ValueId id : graph.outputs) row_major[id] = true;
+  // Backwards: what flows elementwise into an update of a parameter has the parameter's layout.
+  std::vector<bool> parameter_like(graph.values.size());
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    const bool joins =
+        node->has(kInPlace) || (node->has(kElementwise) && parameter_like[node->outputs[0]]);
+    for (size_t k = 0; node->has(kInPlace) && k < node->outputs.size(); ++k) {
+      row_major[node->outputs[k]] = true;
+    }
+    for (ValueId id : node->inputs) {
+      if (!joins || id == kNoValue || !has_shape_of_output(graph, *node, id)) continue;
+      parameter_like[id] = true;
+      row_major[id] = true;
+    }
+  }
+  std::vector<Layout> result(graph.values.size(), layout);
+  for (size_t id = 0; id < result.size(); ++id) {
+    if (row_major[id]) result[id] = Layout::row_major;
+  }
+  return result;
+}
+
+std::vector<bool> free_views(const Graph& graph, Layout layout) {
+  const std::vector<Layout> layouts = value_layouts(graph, layout);
+  std::vector<bool> result;
+  for (const Node& node : graph.nodes) {
+    bool is_free = node.has(kView);
+    if (is_free) {
+      const ValueId from = node.inputs[0];
+      const ValueId to = node.outputs[0];
+      is_free =
+          std::find(graph.outputs.begin(), graph.outputs.end(), to) == graph.outputs.end() &&
+          same_order(graph.type(from).shape, layouts[from], graph.type(to).shape, layouts[to]);
+    }
+    result.push_back(is_free);
+  }
+  return result;
+}
+
+bool is_free_view(const Graph& graph, const Node& node, Layout layout) {
+  return node.has(kView) && free_views(graph, layout)[graph.values[node.outputs[0]].producer];
+}
+
+ValueId storage_of(const Graph& graph, ValueId id, Layout layout) {
+  return storages(graph, free_views(graph, layout))[id];
+}
+
+}  // namespace cnnc

@@ -1,0 +1,99 @@
+// print(plan): what runs when, and where it reads and writes. Tested by tests/plan/plan_test.cpp.
+#include <algorithm>
+#include <cstdio>
+
+#include "compiler/plan/memory.h"
+
+namespace cnnc {
+namespace {
+
+std::string padded(std::string text, size_t width) {
+  if (text.size() < width) text.append(width - text.size(), ' ');
+  return text;
+}
+
+std::string number(int64_t value, int width) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%*lld", width, static_cast<long long>(value));
+  return text;
+}
+
+std::string place(const Placement& placement) {
+  const std::string index = std::to_string(placement.index);
+  switch (placement.region) {
+    case Region::inside:
+      return "inside";
+    case Region::input:
+      return "input " + index;
+    case Region::output:
+      return "output " + index;
+    case Region::state:
+      return "state+" + std::to_string(placement.offset);
+    case Region::workspace:
+      return "workspace+" + std::to_string(placement.offset);
+    case Region::constant:
+      return "constant " + index;
+  }
+  return "?";
+}
+
+std::string values(const Plan& plan, const std::vector<ValueId>& ids, const char* label) {
+  std::string text;
+  for (ValueId id : ids) {
+    const Placement& placement = plan.placements[id];
+    text += "        " + std::string(label) + " %" + padded(plan.graph.values[id].name, 28) + ' ' +
+            padded(to_string(plan.graph.type(id)), 22) + ' ' + padded(place(placement), 20) +
+            (placement.layout == Layout::row_major ? "" : to_string(placement.layout));
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += '\n';
+  }
+  return text;
+}
+
+std::string kernels(const Plan& plan) {
+  std::string text;
+  for (size_t step = 0; step < plan.kernels.size(); ++step) {
+    const Kernel& kernel = plan.kernels[step];
+    std::string ops;
+    for (int32_t id : kernel.nodes) {
+      ops += (ops.empty() ? "" : " > ") + plan.graph.nodes[id].op->name;
+    }
+    text += number(static_cast<int64_t>(step), 5) + "  " + kernel.name + ": " + ops + ", " +
+            std::to_string(kernel.flops) + " flop, " + std::to_string(kernel.bytes) + " bytes\n";
+    text += values(plan, kernel.inputs, "in ") + values(plan, kernel.outputs, "out");
+  }
+  return text;
+}
+
+// One row per block of the workspace, by offset; one column per step.
+std::string map(const Plan& plan) {
+  const std::vector<Lifetime> all = lifetimes(plan.graph, plan.kernels);
+  std::vector<ValueId> blocks;
+  std::vector<Lifetime> in_workspace;
+  for (size_t id = 0; id < all.size(); ++id) {
+    if (all[id].first > all[id].last || plan.placements[id].region != Region::workspace) continue;
+    blocks.push_back(static_cast<ValueId>(id));
+    in_workspace.push_back(all[id]);
+  }
+  std::stable_sort(blocks.begin(), blocks.end(), [&](ValueId a, ValueId b) {
+    return plan.placements[a].offset < plan.placements[b].offset;
+  });
+  std::string text = "workspace: " + std::to_string(plan.workspace_bytes) + " bytes, at least " +
+                     std::to_string(packing_lower_bound(in_workspace)) + " at one time\n";
+  for (ValueId id : blocks) {
+    std::string row(plan.kernels.size(), '.');
+    for (int32_t step = all[id].first; step <= all[id].last; ++step) row[step] = '#';
+    text += number(plan.placements[id].offset, 12) + number(all[id].bytes, 12) + "  " + row +
+            "  %" + plan.graph.values[id].name + '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string print(const Plan& plan) {
+  return "plan " + plan.graph.name + ": " + std::to_string(plan.kernels.size()) + " kernels\n" +
+         kernels(plan) + map(plan) + "state: " + std::to_string(plan.state_bytes) + " bytes\n";
+}
+
+}  // namespace cnnc

@@ -1,0 +1,64 @@
+#include "compiler/support/files.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace cnnc {
+namespace {
+
+Diagnostic system_error(const std::string& path, const char* action) {
+  return file_error(path, std::string("cannot ") + action + ": " + std::strerror(errno));
+}
+
+bool write_all(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return false;
+    }
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path) {
+  std::error_code code;
+  if (std::filesystem::is_directory(path, code)) return file_error(path, "is a directory");
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (!file) return system_error(path, "open");
+  std::string bytes;
+  char buffer[1 << 16];
+  size_t count = 0;
+  while ((count = std::fread(buffer, 1, sizeof buffer, file)) > 0) bytes.append(buffer, count);
+  const bool failed = std::ferror(file) != 0;
+  std::fclose(file);
+  if (failed) return system_error(path, "read");
+  return bytes;
+}
+
+Status write_file_atomically(const std::string& path, std::string_view bytes) {
+  std::string temporary = path + ".XXXXXX";
+  const int file = ::mkstemp(temporary.data());
+  if (file < 0) return system_error(path, "write");
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  bool ok = write_all(file, bytes) && ::fchmod(file, 0666 & ~mask) == 0;
+  ok = ::close(file) == 0 && ok;
+  ok = ok && std::rename(temporary.c_str(), path.c_str()) == 0;
+  if (ok) return success();
+  Diagnostic diagnostic = system_error(path, "write");
+  ::unlink(temporary.c_str());
+  return diagnostic;
+}
+
+}  // namespace cnnc

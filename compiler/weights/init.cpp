@@ -1,0 +1,36 @@
+// Entry points: uniform_, weight_init_bound, bias_init_bound. Tested by
+// tests/weights/init_test.cpp.
+#include "compiler/weights/init.h"
+
+#include <cmath>
+
+#include "compiler/support/check.h"
+
+namespace cnnc {
+
+void uniform_(InitGenerator& generator, float lo, float hi, float* out, int64_t n) {
+  constexpr uint32_t kMask = 0xFFFFFF;
+  constexpr double kScale = 1.0 / (1 << 24);
+  const float range = hi - lo;  // rounded to float before it is used in double
+  for (int64_t i = 0; i < n; ++i) {
+    // 24 bits times the 24 bits of `range` are exact in double, so that a fused multiply-add gives
+    // the same value.
+    const double unit = (generator.draw() & kMask) * kScale;
+    out[i] = static_cast<float>(unit * double{range} + double{lo});
+  }
+}
+
+float weight_init_bound(int64_t fan_in) {
+  CNNC_CHECK(fan_in > 0, "fan_in of a layer without inputs");
+  // kaiming_uniform_ with a = sqrt(5): gain = sqrt(2 / (1 + a^2)), where a^2 is just above 5.
+  const double slope = std::sqrt(5.0);
+  const double gain = std::sqrt(2.0 / (1.0 + slope * slope));
+  return static_cast<float>(std::sqrt(3.0) * (gain / std::sqrt(static_cast<double>(fan_in))));
+}
+
+float bias_init_bound(int64_t fan_in) {
+  CNNC_CHECK(fan_in > 0, "fan_in of a layer without inputs");
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(fan_in)));
+}
+
+}  // namespace cnnc

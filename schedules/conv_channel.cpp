@@ -1,0 +1,162 @@
+// Convolution and linear layers, forward, with the channels innermost: every step multiplies a
+// vector of output channels' weights by a scalar of the input.
+//
+//   Params: a pixels (images, where the result is one pixel) x b vectors of channels in registers;
+//   tasks. Weights are packed in panels of b vectors; see compiler/codegen/packing.h.
+//   Stage: "accumulator", reduced over (tap x, tap y, channel), or (channel) for linear layers.
+//
+// Padding taps are skipped by the predicate of the reduction: with the columns unrolled it folds
+// away. A pooling is fused in one of two forms: with few taps, the windows' accumulators stay in
+// registers; else rows of the convolution are kept on the stack and the windows read them.
+#include <algorithm>
+
+#include "schedules/schedule.h"
+
+namespace cnnc {
+namespace {
+
+// Panels are whole vectors: what a ragged result needs less of is computed all the same.
+constexpr auto kRoundUp = Halide::TailStrategy::RoundUp;
+constexpr int64_t kTasks = 16;
+constexpr int64_t kFewTaps = 27;
+constexpr int64_t kVectorsOfSingleColumn = 8;  // independent chains that hide the latency of an FMA
+
+bool single_pixel(const Problem& p) { return p.h == 1 && p.w == 1; }
+bool depthwise(const Problem& p) { return p.groups > 1 && p.reduce_c == 1 && p.c == p.groups; }
+bool windows_in_registers(const Problem& p) {
+  return p.window_h > 0 && p.reduce_c * p.reduce_h * p.reduce_w <= kFewTaps;
+}
+
+Halide::TailStrategy tail(int64_t extent, int64_t factor) {
+  return extent % factor == 0 ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::GuardWithIf;
+}
+
+// Ragged channels: weights are padded to whole panels, the result's memory is not.
+Halide::TailStrategy channel_tail(int64_t channels, int64_t panel) {
+  return channels % panel == 0 ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::GuardWithIf;
+}
+
+}  // namespace
+
+Params choose_conv_channel(const Problem& problem) {
+  if (problem.groups > 1 && !depthwise(problem)) return choose_generic(problem);
+  const Machine& machine = problem.machine;
+  Params params;
+  params.schedule = "conv_channel";
+  const int64_t vectors = (problem.c + machine.lanes - 1) / machine.lanes;
+  const int64_t panel = problem.reduce_c * problem.reduce_h * problem.reduce_w * machine.lanes * 4;
+  if (depthwise(problem)) {
+    params.a = std::min<int64_t>(problem.w, 4);
+    params.b = 1;
+  } else if (windows_in_registers(problem)) {
+    // Accumulators of whole windows: a pooled columns of them.
+    const int64_t window = problem.window_h * problem.window_w;
+    params.b = std::min<int64_t>(2, vectors);
+    params.a = 1;
+    for (int64_t a = 2; a <= problem.result_w; ++a) {
+      if (window * a * params.b + params.b + 1 <= machine.registers * 3 / 4) params.a = a;
+    }
+  } else {
+    const int64_t columns = single_pixel(problem) ? problem.n : problem.w;
+    const Tile tile = choose_tile(columns, vectors, machine, panel, VectorTail::allowed);
+    params.a = tile.a;
+    params.b = columns == 1 ? std::min(kVectorsOfSingleColumn, vectors) : tile.b;
+  }
+  params.why = "rule: " + std::to_string(params.a) + (single_pixel(problem) ? " images" : " pixels") +
+               " x " + std::to_string(params.b) + " vectors of channels";
+  params.tasks = worth_parallel(problem.flops, problem.bytes, machine) ? kTasks : 1;
+  return params;
+}
+
+void apply_conv_channel(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+  using Halide::MemoryType;
+  using Halide::Var;
+  Dimensions d;
+  Var ci("ci"), co("co"), xi("xi"), xo("xo"), ni("ni"), no("no"), yo("yo"), yi("yi"), task("task");
+  const int lanes = problem.machine.lanes;
+  const int panel = static_cast<int>(params.b) * lanes;
+  const int a = static_cast<int>(params.a);
+  const bool spatial = problem.rank == 4;
+  Halide::Func& result = funcs.result;
+  Halide::Func accumulator = funcs.stages.at("accumulator");
+
+  result.split(d.c, co, ci, panel, channel_tail(problem.c, panel));
+  const int64_t panels = (problem.c + panel - 1) / panel;
+
+  // Few panels and images: rows are shared out too.
+  const bool split_rows = params.tasks > 1 && !single_pixel(problem) &&
+                          panels * problem.n < 4 && problem.result_h >= 4;
+  Halide::Func tile_owner = result;  // the Func whose loops hold the register tile
+  Var tile_loop = no;
+  if (single_pixel(problem)) {
+    result.split(d.n, no, ni, a, tail(problem.n, a));
+    if (spatial) result.reorder(ci, ni, no, d.x, d.y, co);
+    else result.reorder(ci, ni, no, co);
+    if (params.tasks > 1) {
+      if (panels > 1) result.parallel(co);
+      else result.parallel(no);
+    }
+  } else {
+    const bool rows_on_stack = problem.window_h > 0 && !windows_in_registers(problem);
+    if (rows_on_stack) {
+      result.reorder(ci, d.x, d.y, co, d.n);
+      tile_owner = funcs.anchor;
+      tile_owner.compute_at(result, split_rows ? yi : d.y)
+          .store_in(MemoryType::Register)
+          .split(d.x, xo, xi, a, tail(problem.w, a))
+          .reorder(d.c, xi, xo, d.y)
+          .vectorize(d.c, lanes, kRoundUp)
+          .unroll(d.c)
+          .unroll(xi);
+      store_vectors_innermost(tile_owner, problem.vectors);
+    } else {
+      result.split(d.x, xo, xi, a, tail(problem.result_w, a)).reorder(ci, xi, xo, d.y, co, d.n);
+    }
+    tile_loop = xo;
+    if (params.tasks > 1) {
+      result.fuse(co, d.n, task);
+      if (split_rows) {
+        const int64_t rows = (problem.result_h + 3) / 4;
+        result.split(d.y, yo, yi, static_cast<int>(rows), tail(problem.result_h, rows))
+            .fuse(yo, task, task);
+      }
+      result.parallel(task);
+    }
+  }
+
+  // After reorder: vectorize leaves its inner loop where the dimension is.
+  result.vectorize(ci, lanes).unroll(ci);
+  if (single_pixel(problem)) result.unroll(ni);
+  else if (tile_owner.name() == result.name()) result.unroll(xi);
+
+  std::vector<Halide::VarOrRVar> order = {d.c};
+  if (spatial) order.insert(order.end(), {d.x, d.y});
+  order.emplace_back(d.n);
+  accumulator.compute_at(tile_owner, tile_loop)
+      .store_in(MemoryType::Register)
+      .reorder(order)
+      .vectorize(d.c, lanes, kRoundUp)
+      .unroll(d.c);
+  store_vectors_innermost(accumulator, problem.vectors);
+  const std::vector<Halide::RVar> r = accumulator.rvars();
+  if (!spatial) {
+    accumulator.unroll(d.n);
+    accumulator.update().reorder({d.c, d.n, r[0]}).vectorize(d.c, lanes, kRoundUp).unroll(d.c).unroll(d.n);
+    return;
+  }
+  accumulator.unroll(d.x).unroll(d.y).unroll(d.n);
+  Halide::Stage update = accumulator.update();
+  update.reorder({d.c, d.x, d.y, d.n, r[2], r[0], r[1]})
+      .vectorize(d.c, lanes, kRoundUp)
+      .unroll(d.c)
+      .unroll(d.x)
+      .unroll(d.y)
+      .unroll(d.n);
+  if (depthwise(problem)) {
+    if (problem.reduce_w * problem.reduce_h <= 25) update.unroll(r[0]).unroll(r[1]);
+  } else if (problem.padded && problem.reduce_w <= 3) {
+    update.unroll(r[0]);
+  }
+}
+
+}  // namespace cnnc

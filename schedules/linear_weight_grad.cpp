@@ -1,0 +1,102 @@
+// Weight gradients of linear layers with the batch innermost, and the update that follows: outer
+// products, with vectors over the input features.
+//
+//   Params: a output features x b vectors of input features in registers; rows: output features whose
+//   gradient is staged in the second-level cache before the update streams over them; tasks.
+//   Stages: "packed" (feature in block, batch, block), the input with its features innermost, in
+//   scratch memory; "accumulator" (c, n), reduced over the batch.
+#include <algorithm>
+
+#include "schedules/schedule.h"
+
+namespace cnnc {
+namespace {
+
+constexpr int64_t kTasks = 8;
+constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
+
+}  // namespace
+
+Params choose_linear_weight_grad(const Problem& problem) {
+  Params params;
+  params.schedule = "linear_weight_grad";
+  params.b = 2;
+  params.a = std::min<int64_t>(problem.n, problem.machine.registers >= 32 ? 8 : 6);
+  // An output layer of ten rows is one tile, if the registers hold it.
+  if (problem.n < 2 * params.a && problem.n * params.b + params.b + 1 <= problem.machine.registers) {
+    params.a = problem.n;
+  }
+  constexpr int64_t kTilesStaged = 4;
+  const int64_t most_staged = problem.machine.l2_bytes / 2;
+  int64_t rows = params.a * kTilesStaged;
+  while (rows > params.a && rows * problem.c * 4 > most_staged) rows -= params.a;
+  params.rows = rows;
+  const int64_t width = params.b * problem.machine.lanes;
+  params.scratch = {width, problem.reduce_c, (problem.c + width - 1) / width};
+  params.why = "rule: " + std::to_string(params.a) + " outputs x " + std::to_string(params.b) +
+               " vectors of inputs, " + std::to_string(rows) + " rows staged";
+  params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine) ? kTasks : 1;
+  return params;
+}
+
+void apply_linear_weight_grad(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+  using Halide::Var;
+  Dimensions d;
+  Var ki("ki"), ko("ko"), mi("mi"), mo("mo"), mb("mb");
+  const int lanes = problem.machine.lanes;
+  const int a = static_cast<int>(params.a);
+  const int width = static_cast<int>(params.b) * lanes;
+  Halide::Func& result = funcs.result;
+  Halide::Func accumulator = funcs.stages.at("accumulator");
+  Halide::Func packed = funcs.stages.at("packed");
+
+  if (funcs.anchor_is_result) {
+    result.split(d.c, ko, ki, width, kGuard).split(d.n, mo, mi, a, kGuard).reorder(ki, mi, ko, mo);
+    result.vectorize(ki, lanes).unroll(ki).unroll(mi);
+    if (params.tasks > 1) {
+      const int64_t tiles = (problem.n + a - 1) / a;
+      result.parallel(mo, static_cast<int>(std::max<int64_t>(1, tiles / params.tasks)), kGuard);
+    }
+    accumulator.compute_at(result, ko);
+  } else {
+    const int rows = static_cast<int>(params.rows);
+    Var co("co"), ci("ci");
+    result.split(d.n, mb, mi, rows, kGuard)
+        .split(d.c, co, ci, 4 * lanes, kGuard)
+        .reorder(ci, co, mi, mb)
+        .vectorize(ci, lanes)
+        .unroll(ci);
+    if (params.tasks > 1) {
+      const int64_t blocks = (problem.n + rows - 1) / rows;
+      result.parallel(mb, static_cast<int>(std::max<int64_t>(1, blocks / params.tasks)), kGuard);
+    }
+    funcs.anchor.compute_at(result, mb)
+        .store_in(Halide::MemoryType::Register)
+        .split(d.c, ko, ki, width, kGuard)
+        .split(d.n, mo, mi, a, kGuard)
+        .reorder(ki, mi, mo, ko)
+        .vectorize(ki, lanes)
+        .unroll(ki)
+        .unroll(mi);
+    accumulator.compute_at(funcs.anchor, mo);
+  }
+  accumulator.store_in(Halide::MemoryType::Register).vectorize(d.c, lanes).unroll(d.c).unroll(d.n);
+  accumulator.update()
+      .reorder({d.c, d.n, accumulator.rvars()[0]})
+      .vectorize(d.c, lanes)
+      .unroll(d.c)
+      .unroll(d.n);
+
+  const std::vector<Var> p = packed.args();  // feature in block, batch, block
+  Var bo("bo"), bi("bi"), fo("fo"), fi("fi");
+  packed.compute_root()
+      .split(p[1], bo, bi, lanes)
+      .split(p[0], fo, fi, lanes)
+      .reorder(fi, bi, fo, bo, p[2])
+      .vectorize(fi)
+      .unroll(bi);
+  if (params.tasks > 1) packed.parallel(p[2], 8, kGuard);
+  funcs.scratch = packed;
+}
+
+}  // namespace cnnc

@@ -1,0 +1,114 @@
+// Schedules: how a kernel is computed. A schedule places and orders the Funcs of a kernel; it never
+// changes results.
+//
+// A Problem says in numbers what is to be computed and for which machine. choose() maps it to a
+// family and its Params by rule; apply() schedules the Funcs. Both are pure.
+#pragma once
+#include <Halide.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/plan/machine.h"
+
+namespace cnnc {
+
+// Which dimension is innermost in memory, and so fills the vectors.
+enum class VectorDimension { batch, channel };
+
+// The anchor of a kernel as a contraction, and what follows it in the same kernel.
+struct Problem {
+  std::string family;  // OpDef::schedule of the anchor; empty: no anchor
+  VectorDimension vectors = VectorDimension::batch;
+  Machine machine;
+
+  // The anchor's result: [n, c, h, w] for activations, [n, c, h, w] = [Cout, Cin, KH, KW] for
+  // weight gradients; rank 2 has h = w = 1.
+  int64_t rank = 4;
+  int64_t n = 1, c = 1, h = 1, w = 1;
+  // What is summed per element of it: channels of a group, taps; for weight gradients batch, rows
+  // and columns of the output gradient.
+  int64_t reduce_c = 1, reduce_h = 1, reduce_w = 1;
+  int64_t groups = 1;
+  bool padded = false;           // some taps may be out of range
+  bool strided = false;
+  int64_t window_h = 0, window_w = 0;  // of a pooling that ends the kernel; 0: none
+  int64_t result_h = 1, result_w = 1;  // of the kernel's outputs
+  // A producer of the anchor's input that is computed in this kernel: bytes of one row of it, per
+  // element of the batch; 0: none.
+  int64_t staged_row_bytes = 0;
+  int64_t flops = 0;
+  int64_t bytes = 0;
+};
+
+// The numbers of a schedule. Each family documents which it uses.
+struct Params {
+  std::string schedule;  // "conv_batch", "conv_channel", ...
+  int64_t a = 1;         // register tile: broadcast operands ...
+  int64_t b = 1;         // ... times vectors
+  int64_t rows = 0;      // rows of a chunk that is staged
+  int64_t tasks = 1;     // iterations of the parallel loop; 1: serial
+  std::vector<int64_t> scratch;  // extents of the Func in KernelFuncs::scratch; empty: none
+  std::string why;       // for people
+
+  [[nodiscard]] int64_t vector_channels(const Machine& machine) const { return b * machine.lanes; }
+};
+
+// The Funcs of a kernel.
+struct KernelFuncs {
+  Halide::Func result;         // writes the outputs, as a tuple if there are several
+  Halide::Func anchor;         // the anchor's result: a pure wrapper of its accumulation
+  bool anchor_is_result = false;  // nothing follows the anchor that would change its loops
+  Halide::Func staged;         // the producer of the anchor's input, or undefined
+  std::map<std::string, Halide::Func> stages;  // of the anchor, or of all nodes
+  // A Func that is computed before everything else, into scratch memory that the plan provides; set
+  // by apply() if Params::scratch is not empty.
+  Halide::Func scratch;
+};
+
+[[nodiscard]] Params choose(const Problem& problem);
+void apply(const Problem& problem, const Params& params, KernelFuncs& funcs);
+
+// Cycles that a register tile of a broadcasts x b vectors costs per step of the reduction, and the
+// best tile for `columns` broadcasts and `vectors` vectors; see schedules/tile.cpp.
+struct Tile {
+  int64_t a = 1;
+  int64_t b = 1;
+  double efficiency = 0;  // predicted share of the FMA peak
+};
+[[nodiscard]] double tile_cycles(int64_t a, int64_t b);
+enum class VectorTail { allowed, none };  // none: b divides `vectors`
+[[nodiscard]] Tile choose_tile(int64_t columns, int64_t vectors, const Machine& machine,
+                               int64_t panel_bytes_per_vector, VectorTail tail);
+
+// The arguments of a Func by name; see variables() in compiler/ops/lowering.h.
+struct Dimensions {
+  Halide::Var x{"x"}, y{"y"}, c{"c"}, n{"n"};
+};
+
+// Stores a Func with the dimension that fills the vectors innermost.
+void store_vectors_innermost(Halide::Func& func, VectorDimension vectors);
+
+// Intermediate Funcs of a task live on its stack, with constant extents. Halide's word for that is
+// MemoryType::Register: with MemoryType::Stack, blocks above 16 KiB come from the heap.
+
+// Whether work of that size is worth a parallel loop.
+[[nodiscard]] bool worth_parallel(int64_t flops, int64_t bytes, const Machine& machine);
+
+// The families. Contracts are in their files.
+[[nodiscard]] Params choose_conv_batch(const Problem&);
+void apply_conv_batch(const Problem&, const Params&, KernelFuncs&);
+[[nodiscard]] Params choose_conv_channel(const Problem&);
+void apply_conv_channel(const Problem&, const Params&, KernelFuncs&);
+[[nodiscard]] Params choose_conv_weight_grad(const Problem&);
+void apply_conv_weight_grad(const Problem&, const Params&, KernelFuncs&);
+[[nodiscard]] Params choose_linear_weight_grad(const Problem&);
+void apply_linear_weight_grad(const Problem&, const Params&, KernelFuncs&);
+[[nodiscard]] Params choose_channel_sum(const Problem&);
+void apply_channel_sum(const Problem&, const Params&, KernelFuncs&);
+[[nodiscard]] Params choose_generic(const Problem&);
+void apply_generic(const Problem&, const Params&, KernelFuncs&);
+
+}  // namespace cnnc

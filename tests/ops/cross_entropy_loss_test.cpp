@@ -1,0 +1,119 @@
+// CrossEntropyLoss, CrossEntropyLossGrad.
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
+
+#include "tests/ops/harness.h"
+
+namespace cnnc {
+namespace {
+
+Attrs with(const std::string& reduction, double label_smoothing) {
+  return attrs_of({{"reduction", reduction}, {"label_smoothing", label_smoothing}});
+}
+
+Operand targets(int64_t rows, int64_t classes, std::mt19937& random) {
+  return {random_integers({rows}, classes, random), DType::i32};
+}
+
+Operand count_of(int64_t count) { return {tensor({1}, {static_cast<double>(count)}), DType::i32}; }
+
+ReferenceTensor scaled(ReferenceTensor tensor, double factor) {
+  for (double& value : tensor.data) value *= factor;
+  return tensor;
+}
+
+}  // namespace
+
+TEST_CASE("CrossEntropyLoss infers its output and says what is wrong", "[cross_entropy_loss]") {
+  CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10}), i32({64})}) == "f32[1]");
+  CHECK(outcome_of("CrossEntropyLossGrad", {}, {f32({64, 10}), i32({64}), i32({1})}) ==
+        "f32[64, 10]");
+  CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10, 7, 7}), i32({64})}) ==
+        "the input must be [N, C], but is [64, 10, 7, 7]");
+  CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10}), i32({50})}) ==
+        "the target must be i32[64], but is i32[50]");
+  CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10})}) ==
+        "the target must be i32[64], but is missing");
+}
+
+TEST_CASE("CrossEntropyLoss of known values", "[cross_entropy_loss]") {
+  // Equal logits: log(number of classes) for each row.
+  const Operand target(tensor({2}, {3, 0}), DType::i32);
+  CHECK(run_compiled("CrossEntropyLoss", with("mean", 0), {zeros({2, 10}), target})[0].data[0] ==
+        Approx(std::log(10.0)));
+  CHECK(run_compiled("CrossEntropyLoss", with("sum", 0.25), {zeros({2, 10}), target})[0].data[0] ==
+        Approx(2 * std::log(10.0)));
+}
+
+TEST_CASE("CrossEntropyLoss and its gradient compute what their references compute",
+          "[cross_entropy_loss]") {
+  for (const Shape& shape : {Shape{1, 1}, Shape{1, 10}, Shape{5, 3}, Shape{16, 10}}) {
+    for (const char* op : {"CrossEntropyLoss", "CrossEntropyLossGrad"}) {
+      INFO(to_string(shape) << ", seed 1");
+      std::mt19937 random(1);
+      const ReferenceTensor logits = scaled(random_tensor(shape, random), 8);
+      const Operand target = targets(shape[0], shape[1], random);
+      check_lowering(op, with("mean", 0), {logits, target});
+      check_lowering(op, with("sum", 0.1), {logits, target});
+      check_lowering(op, with("mean", 0), {logits, target, count_of(1)});
+      check_lowering(op, with("mean", 0.2), {logits, target, count_of(shape[0] / 2 + 1)});
+    }
+  }
+}
+
+TEST_CASE("CrossEntropyLoss neither overflows nor underflows", "[cross_entropy_loss]") {
+  const ReferenceTensor logits = tensor({2, 3}, {1000, -1000, 999, -1e5, -1e5, 1e5});
+  const Operand target(tensor({2}, {1, 2}), DType::i32);
+  for (int width : {0, 8}) {
+    CompileOptions options;
+    options.vector = width;
+    check_lowering("CrossEntropyLoss", with("mean", 0), {logits, target});
+    check_lowering("CrossEntropyLossGrad", with("mean", 0), {logits, target}, options);
+  }
+}
+
+TEST_CASE("CrossEntropyLoss shows NaN and infinity", "[cross_entropy_loss]") {
+  const Operand target(tensor({2}, {1, 2}), DType::i32);
+  for (double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    const ReferenceTensor logits = tensor({2, 3}, {1, 2, 3, 4, bad, 6});
+    CHECK(std::isnan(run_compiled("CrossEntropyLoss", {}, {logits, target})[0].data[0]));
+    for (int width : {0, 8}) {
+      CompileOptions options;
+      options.vector = width;
+      const std::vector<double> gradient =
+          run_compiled("CrossEntropyLossGrad", {}, {logits, target}, options)[0].data;
+      CHECK(std::isfinite(gradient[0]));
+      CHECK(std::isnan(gradient[3]));
+    }
+  }
+}
+
+TEST_CASE("A padded batch has the loss of the rows that count", "[cross_entropy_loss]") {
+  std::mt19937 random(3);
+  const ReferenceTensor logits = random_tensor({3, 4}, random);
+  const ReferenceTensor target = random_integers({3}, 4, random);
+  ReferenceTensor padded = {{8, 4}, logits.data};
+  padded.data.resize(32, 0);
+  ReferenceTensor padded_target = {{8}, target.data};
+  padded_target.data.resize(8, 0);
+  const double loss =
+      run_compiled("CrossEntropyLoss", {}, {logits, Operand(target, DType::i32)})[0].data[0];
+  CHECK(run_compiled("CrossEntropyLoss", {},
+                     {padded, Operand(padded_target, DType::i32), count_of(3)})[0]
+            .data[0] == loss);
+}
+
+TEST_CASE("CrossEntropyLoss's gradient rule agrees with finite differences",
+          "[cross_entropy_loss][gradient]") {
+  std::mt19937 random(2);
+  const ReferenceTensor logits = scaled(random_tensor({4, 5}, random), 3);
+  const Operand target = targets(4, 5, random);
+  check_gradient("CrossEntropyLoss", with("mean", 0), {logits, target}, true);
+  check_gradient("CrossEntropyLoss", with("sum", 0), {logits, target}, true);
+  check_gradient("CrossEntropyLoss", with("mean", 0.3), {logits, target}, true);
+  check_gradient("CrossEntropyLoss", with("mean", 0), {logits, target, count_of(3)}, true);
+}
+
+}  // namespace cnnc

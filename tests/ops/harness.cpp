@@ -1,0 +1,305 @@
+#include "tests/ops/harness.h"
+
+#include <Halide.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "compiler/ops/lowering.h"
+
+namespace cnnc {
+namespace {
+
+// A graph of one node that reads inputs.
+struct SingleNode {
+  Graph graph;
+  GivenValues given;
+};
+
+SingleNode single_node(const std::string& op, const Attrs& attrs,
+                       const std::vector<Operand>& inputs) {
+  SingleNode result;
+  std::vector<ValueId> ids;
+  for (const Operand& operand : inputs) {
+    if (operand.value.shape.empty()) {
+      ids.push_back(kNoValue);
+      continue;
+    }
+    ids.push_back(result.graph.add_input("input" + std::to_string(ids.size()),
+                                         {operand.dtype, operand.value.shape}));
+    result.given[ids.back()] = operand.value;
+  }
+  result.graph.outputs = result.graph.add(op, "node", attrs, ids);
+  return result;
+}
+
+std::vector<int> reversed(const Shape& shape) { return {shape.rbegin(), shape.rend()}; }
+
+Halide::Type halide_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return Halide::Float(32);
+    case DType::i32:
+      return Halide::Int(32);
+    case DType::u8:
+      return Halide::UInt(8);
+  }
+  return {};
+}
+
+template <class T>
+void copy_in(Halide::Buffer<>& buffer, const std::vector<double>& data) {
+  T* to = static_cast<T*>(buffer.data());
+  for (size_t i = 0; i < data.size(); ++i) to[i] = static_cast<T>(data[i]);
+}
+
+template <class T>
+void copy_out(const Halide::Buffer<>& buffer, std::vector<double>& data) {
+  const T* from = static_cast<const T*>(buffer.data());
+  for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<double>(from[i]);
+}
+
+Halide::Buffer<> buffer_of(const Type& type, const ReferenceTensor& tensor) {
+  Halide::Buffer<> buffer(halide_type(type.dtype), reversed(type.shape));
+  switch (type.dtype) {
+    case DType::f32:
+      copy_in<float>(buffer, tensor.data);
+      break;
+    case DType::i32:
+      copy_in<int32_t>(buffer, tensor.data);
+      break;
+    case DType::u8:
+      copy_in<uint8_t>(buffer, tensor.data);
+      break;
+  }
+  return buffer;
+}
+
+ReferenceTensor tensor_of(const Type& type, const Halide::Buffer<>& buffer) {
+  ReferenceTensor result = zeros(type.shape);
+  switch (type.dtype) {
+    case DType::f32:
+      copy_out<float>(buffer, result.data);
+      break;
+    case DType::i32:
+      copy_out<int32_t>(buffer, result.data);
+      break;
+    case DType::u8:
+      copy_out<uint8_t>(buffer, result.data);
+      break;
+  }
+  return result;
+}
+
+std::vector<ReferenceTensor> compile_and_run(const SingleNode& single,
+                                             const CompileOptions& options) {
+  const Node& node = single.graph.nodes[0];
+  const std::vector<Type> input_types = single.graph.types(node.inputs);
+  const std::vector<Type> output_types = single.graph.types(node.outputs);
+  Lowering lowering{node, input_types, output_types, {}, options.lanes, options.pack_width, {}, {}};
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    lowering.inputs.emplace_back();
+    if (node.inputs[i] == kNoValue) continue;
+    Halide::Buffer<> buffer = buffer_of(input_types[i], single.given.at(node.inputs[i]));
+    lowering.inputs.back() = Halide::Func("operand");
+    const std::vector<Halide::Var> vars = variables(input_types[i].rank());
+    lowering.inputs.back()(vars) = buffer(std::vector<Halide::Expr>(vars.begin(), vars.end()));
+  }
+  node.op->lower(lowering);
+  for (auto& [name, stage] : lowering.stages) stage.compute_root();
+  std::vector<Halide::Buffer<>> buffers;
+  for (size_t i = 0; i < output_types.size(); ++i) {
+    buffers.emplace_back(halide_type(output_types[i].dtype), reversed(output_types[i].shape));
+    if (options.vector == 0) continue;
+    lowering.outputs[i].vectorize(variables(output_types[i].rank())[0], options.vector,
+                                  Halide::TailStrategy::GuardWithIf);
+  }
+  Halide::Pipeline(lowering.outputs)
+      .realize(Halide::Realization(buffers), Halide::get_jit_target_from_environment().with_feature(
+                                                 Halide::Target::CheckUnsafePromises));
+  std::vector<ReferenceTensor> results;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    results.push_back(tensor_of(output_types[i], buffers[i]));
+  }
+  return results;
+}
+
+double weighted_sum(const ReferenceTensor& tensor, const ReferenceTensor& weights) {
+  double sum = 0;
+  for (size_t i = 0; i < tensor.data.size(); ++i) sum += tensor.data[i] * weights.data[i];
+  return sum;
+}
+
+}  // namespace
+
+Attrs attrs_of(const std::vector<std::pair<std::string, AttrValue>>& values) {
+  Attrs attrs;
+  for (const auto& [name, value] : values) attrs.set(name, value);
+  return attrs;
+}
+
+std::string outcome_of(const std::string& op, Attrs attrs, const std::vector<Type>& inputs) {
+  const OpDef* def = find_op(op);
+  REQUIRE(def != nullptr);
+  set_defaults(attrs, def->attrs);
+  InferArgs args{attrs, inputs};
+  const Result<std::vector<Type>> result = def->infer(args);
+  std::string text;
+  if (result) {
+    for (const Type& type : *result) text += (text.empty() ? "" : ", ") + to_string(type);
+  }
+  for (const Diagnostic& diagnostic : result.diagnostics()) {
+    text += (text.empty() ? "" : "; ") + diagnostic.message;
+  }
+  return text;
+}
+
+Attrs inferred(const std::string& op, Attrs attrs, const std::vector<Type>& inputs) {
+  const OpDef* def = find_op(op);
+  REQUIRE(def != nullptr);
+  set_defaults(attrs, def->attrs);
+  InferArgs args{attrs, inputs};
+  REQUIRE(def->infer(args).ok());
+  return attrs;
+}
+
+ReferenceTensor random_tensor(const Shape& shape, std::mt19937& random) {
+  ReferenceTensor result = zeros(shape);
+  for (double& value : result.data) {
+    value = static_cast<double>(random() >> 8) / (1 << 23) - 1;  // 24 bits: exact in float
+  }
+  return result;
+}
+
+ReferenceTensor spread_tensor(const Shape& shape, std::mt19937& random) {
+  ReferenceTensor result = zeros(shape);
+  const int64_t count = element_count(shape);
+  for (int64_t i = 0; i < count; ++i) {
+    result.data[i] = (static_cast<double>(i - count / 2) + 0.5) / 32;
+  }
+  for (int64_t i = count - 1; i > 0; --i) {
+    std::swap(result.data[i], result.data[std::uniform_int_distribution<int64_t>(0, i)(random)]);
+  }
+  return result;
+}
+
+ReferenceTensor random_integers(const Shape& shape, int64_t bound, std::mt19937& random) {
+  ReferenceTensor result = zeros(shape);
+  for (double& value : result.data) value = random() % static_cast<uint32_t>(bound);
+  return result;
+}
+
+ReferenceTensor tensor(Shape shape, std::vector<double> data) {
+  REQUIRE(element_count(shape) == static_cast<int64_t>(data.size()));
+  return {std::move(shape), std::move(data)};
+}
+
+std::vector<ReferenceTensor> run_reference(const std::string& op, const Attrs& attrs,
+                                           const std::vector<Operand>& inputs) {
+  const SingleNode single = single_node(op, attrs, inputs);
+  const std::vector<ReferenceTensor> values = interpret(single.graph, single.given);
+  std::vector<ReferenceTensor> results;
+  for (ValueId id : single.graph.outputs) results.push_back(values[id]);
+  return results;
+}
+
+std::vector<ReferenceTensor> run_compiled(const std::string& op, const Attrs& attrs,
+                                          const std::vector<Operand>& inputs,
+                                          const CompileOptions& options) {
+  const SingleNode single = single_node(op, attrs, inputs);
+  try {
+    return compile_and_run(single, options);
+  } catch (const Halide::Error& e) {  // which Catch cannot print
+    FAIL(op << ": " << e.what());
+  }
+  return {};
+}
+
+void check_equal(const ReferenceTensor& found, const ReferenceTensor& wanted, double tolerance) {
+  REQUIRE(found.shape == wanted.shape);
+  for (size_t i = 0; i < wanted.data.size(); ++i) {
+    const double a = found.data[i], b = wanted.data[i];
+    const bool same = a == b || (std::isnan(a) && std::isnan(b)) ||
+                      std::abs(a - b) <= tolerance * std::max(1.0, std::abs(b));
+    if (same) continue;
+    INFO("element " << i << " of " << to_string(wanted.shape));
+    REQUIRE(a == b);
+  }
+}
+
+void check_lowering(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,
+                    const CompileOptions& options, double tolerance) {
+  INFO(op << " with " << options.lanes << " lanes, panels of " << options.pack_width);
+  const std::vector<ReferenceTensor> wanted = run_reference(op, attrs, inputs);
+  const std::vector<ReferenceTensor> found = run_compiled(op, attrs, inputs, options);
+  REQUIRE(found.size() == wanted.size());
+  for (size_t i = 0; i < wanted.size(); ++i) check_equal(found[i], wanted[i], tolerance);
+}
+
+void check_gradient(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,
+                    bool is_loss) {
+  constexpr double kStep = 1e-5;
+  constexpr double kTolerance = 1e-6;
+  INFO("gradient of " << op);
+  SingleNode single = single_node(op, attrs, inputs);
+  Graph& graph = single.graph;
+  std::mt19937 random(1);
+  ReferenceTensor weights = random_tensor(graph.type(graph.outputs[0]).shape, random);
+  if (is_loss) std::fill(weights.data.begin(), weights.data.end(), 1.0);
+
+  const Graph forward = graph;
+  const ValueId upstream = graph.add_input("upstream", graph.type(graph.outputs[0]));
+  std::vector<ValueId> output_gradients(graph.outputs.size(), kNoValue);
+  output_gradients[0] = upstream;
+  std::vector<bool> wanted;
+  for (const Operand& operand : inputs) {
+    wanted.push_back(!operand.value.shape.empty() && operand.dtype == DType::f32);
+  }
+  const Node node = graph.nodes[0];
+  REQUIRE(node.op->gradient != nullptr);
+  GradientArgs args{graph, graph.nodes[0], output_gradients, wanted};
+  const std::vector<ValueId> gradients = node.op->gradient(args);
+  REQUIRE(gradients.size() == inputs.size());
+  REQUIRE(verify(graph).empty());
+  GivenValues given = single.given;
+  given[upstream] = weights;
+  const std::vector<ReferenceTensor> values = interpret(graph, given);
+
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    INFO("input " << k);
+    if (!wanted[k]) {
+      REQUIRE(gradients[k] == kNoValue);
+      continue;
+    }
+    REQUIRE(gradients[k] != kNoValue);
+    const ReferenceTensor& gradient = values[gradients[k]];
+    REQUIRE(gradient.shape == inputs[k].value.shape);
+    for (size_t i = 0; i < gradient.data.size(); ++i) {
+      double sums[2];
+      for (int side : {0, 1}) {
+        GivenValues moved = single.given;
+        moved[node.inputs[k]].data[i] += side == 0 ? -kStep : kStep;
+        sums[side] = weighted_sum(interpret(forward, moved)[node.outputs[0]], weights);
+      }
+      const double slope = (sums[1] - sums[0]) / (2 * kStep);
+      INFO("element " << i);
+      if (std::abs(gradient.data[i] - slope) > kTolerance * std::max(1.0, std::abs(slope))) {
+        REQUIRE(gradient.data[i] == slope);
+      }
+    }
+  }
+  // Nobody asks, or nothing flows back: no nodes.
+  const size_t before = graph.nodes.size();
+  const std::vector<bool> none(inputs.size(), false);
+  GradientArgs unasked{graph, graph.nodes[0], output_gradients, none};
+  for (ValueId id : node.op->gradient(unasked)) REQUIRE(id == kNoValue);
+  if (!is_loss) {
+    output_gradients[0] = kNoValue;
+    GradientArgs unfed{graph, graph.nodes[0], output_gradients, wanted};
+    for (ValueId id : node.op->gradient(unfed)) REQUIRE(id == kNoValue);
+  }
+  REQUIRE(graph.nodes.size() == before);
+}
+
+}  // namespace cnnc

@@ -1,0 +1,59 @@
+#include "compiler/passes/passes.h"
+#include "tests/passes/evaluate.h"
+
+namespace cnnc {
+using test::formulas;
+using test::Sketch;
+
+namespace {
+
+struct Update {
+  Graph graph;
+  std::vector<ValueId> parameters;
+};
+
+Update updated(double momentum) {
+  Sketch s;
+  const ValueId x = s.input("x", {2, 5});
+  const ValueId lr = s.input("lr", {1});
+  const ValueId step = s.input("step", {1}, DType::i32);
+  const ValueId loss = s.loss(s.linear("fc", 3, x));
+  s.graph.outputs = {loss};
+  Gradients gradients = *differentiate(s.graph, loss, s.parameters());
+  gradients.of[1] = kNoValue;  // a frozen bias
+  Attrs attrs;
+  attrs.set("momentum", momentum);
+  return {add_optimizer(std::move(gradients.graph), *find_op("SGD"), attrs, s.parameters(),
+                        gradients.of, lr, step),
+          s.parameters()};
+}
+
+}  // namespace
+
+TEST_CASE("add_optimizer updates parameters and their states in place") {
+  const Update update = updated(0.9);
+  const Graph& graph = update.graph;
+  CHECK(verify(graph) == "");
+  const Node& node = graph.nodes.back();
+  CHECK(node.name == "fc.weight.update");
+  CHECK(node.has(kInPlace));
+  CHECK_THAT(formulas(graph),
+             Catch::EndsWith("fc.weight.update, fc.weight.update.momentum_buffer = SGD(fc.weight, "
+                             "fc.weight.momentum_buffer, fc.grad_weight, lr, step)\n"));
+  CHECK(graph.values[node.inputs[1]].kind == ValueKind::state);
+  CHECK(graph.outputs.size() == 3);
+  CHECK(graph.outputs[2] == node.outputs[1]);
+  CHECK(formulas(eliminate_dead(graph)).find("fc.weight.update") != std::string::npos);
+}
+
+TEST_CASE("without momentum there are no states") {
+  const Update update = updated(0);
+  CHECK(verify(update.graph) == "");
+  CHECK_THAT(
+      formulas(update.graph),
+      Catch::EndsWith("fc.weight.update = SGD(fc.weight, none, fc.grad_weight, lr, step)\n"));
+  for (const Value& value : update.graph.values) CHECK(value.kind != ValueKind::state);
+  CHECK(update.graph.outputs.size() == 2);
+}
+
+}  // namespace cnnc

@@ -1,0 +1,87 @@
+#include <catch2/catch.hpp>
+
+#include "tests/plan/toy.h"
+
+namespace cnnc {
+using test::ToyGraph;
+
+TEST_CASE("strides of each layout") {
+  const Shape image = {2, 3, 5, 7};
+  CHECK(strides(image, Layout::row_major) == std::vector<int64_t>{105, 35, 7, 1});
+  CHECK(strides(image, Layout::batch_innermost) == std::vector<int64_t>{1, 70, 14, 2});
+  CHECK(strides(image, Layout::channels_last) == std::vector<int64_t>{105, 1, 21, 3});
+  CHECK(strides({2, 3}, Layout::batch_innermost) == std::vector<int64_t>{1, 2});
+  CHECK(strides({2, 3}, Layout::channels_last) == std::vector<int64_t>{3, 1});
+  CHECK(strides({4}, Layout::batch_innermost) == std::vector<int64_t>{1});
+  CHECK(strides({}, Layout::channels_last).empty());
+}
+
+namespace {
+
+// Whether a flatten in the middle of a network is free.
+bool flatten_is_free(const Shape& shape, Layout layout) {
+  ToyGraph g;
+  const ValueId a = g(g.ops.unary, "a", {g.input("x", shape)});
+  const ValueId v = g(g.ops.flatten, "v", {a});
+  g.graph.outputs = {g(g.ops.unary, "b", {v})};
+  return is_free_view(g.graph, g.graph.nodes[1], layout);
+}
+
+}  // namespace
+
+TEST_CASE("a flatten is free where the elements keep their order") {
+  const Shape image = {4, 3, 5, 7};
+  CHECK(flatten_is_free(image, Layout::row_major));
+  CHECK(flatten_is_free(image, Layout::batch_innermost));
+  CHECK_FALSE(flatten_is_free(image, Layout::channels_last));
+  CHECK(flatten_is_free({4, 1, 5, 7}, Layout::channels_last));
+  CHECK(flatten_is_free({4, 3, 1, 1}, Layout::channels_last));
+  CHECK(flatten_is_free({1, 3, 5, 7}, Layout::batch_innermost));
+}
+
+TEST_CASE("a view between the caller's layout and another is a copy") {
+  ToyGraph g;
+  const ValueId x = g.input("x", {4, 3, 5, 7});
+  const ValueId v = g(g.ops.flatten, "v", {x});
+  g.graph.outputs = {g(g.ops.unary, "y", {v})};
+  const Node& view = g.graph.nodes[0];
+  CHECK(is_free_view(g.graph, view, Layout::row_major));
+  CHECK_FALSE(is_free_view(g.graph, view, Layout::batch_innermost));
+  CHECK(is_free_view(g.graph, view, Layout::channels_last));  // [N, F] is row-major there
+}
+
+TEST_CASE("a view that is the graph's output has memory of its own") {
+  ToyGraph g;
+  const ValueId a = g(g.ops.unary, "a", {g.input("x", {4, 3, 5, 7})});
+  g.graph.outputs = {g(g.ops.flatten, "v", {a})};
+  CHECK_FALSE(is_free_view(g.graph, g.graph.nodes[1], Layout::row_major));
+}
+
+TEST_CASE("storage_of looks through views and updates") {
+  ToyGraph g;
+  const ValueId a = g(g.ops.anchor, "a", {g.input("x", {4, 2, 2, 2})});
+  const ValueId v = g(g.ops.flatten, "v", {a});
+  const ValueId b = g(g.ops.anchor, "b", {v});
+  const ValueId p = g.parameter("p", {4, 8});
+  const ValueId updated = g(g.ops.update, "u", {p, b});
+  g.graph.outputs = {updated};
+  CHECK(storage_of(g.graph, v, Layout::batch_innermost) == a);
+  CHECK(storage_of(g.graph, b, Layout::batch_innermost) == b);
+  CHECK(storage_of(g.graph, updated, Layout::batch_innermost) == p);
+}
+
+TEST_CASE("gradients on their way into a parameter have the parameter's layout") {
+  ToyGraph g;
+  const ValueId x = g.input("x", {8, 4});
+  const ValueId p = g.parameter("p", {8, 4});
+  const ValueId g1 = g(g.ops.anchor, "g1", {x});
+  const ValueId g2 = g(g.ops.anchor, "g2", {x});
+  const ValueId sum = g(g.ops.binary, "sum", {g1, g2});
+  g.graph.outputs = {g(g.ops.update, "u", {p, sum})};
+  const Plan plan = make_plan(g.graph, {Layout::batch_innermost, ParameterStorage::state});
+  CHECK(plan.placements[g2].region == Region::workspace);
+  CHECK(plan.placements[g2].layout == Layout::row_major);
+  CHECK(verify(plan) == "");
+}
+
+}  // namespace cnnc

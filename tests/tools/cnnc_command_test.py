@@ -1,0 +1,156 @@
+"""The command cnnc: options, exit codes, messages and files."""
+import os
+import re
+import subprocess
+import unittest
+
+import commands
+from commands import CNNC, CommandTest, description
+
+
+class CnncCommand(CommandTest):
+    def model(self, **changes):
+        return self.write("tiny.json", description(**changes))
+
+    # ---- Information
+
+    def test_help(self):
+        out, _ = self.run_command(CNNC, "--help")
+        for word in ("--weights", "--emit", "--target", "--batch", "--init-weights", "Examples",
+                     "arm-64", "Exit codes"):
+            self.assertIn(word, out)
+        self.assertLessEqual(max(map(len, out.splitlines())), 100)
+
+    def test_version(self):
+        out, _ = self.run_command(CNNC, "--version")
+        self.assertRegex(out, r"^cnnc \d+\.\d+\.\d+ \(Halide 21\.0\.0, LLVM 22\.\d+\.\d+\)\n$")
+
+    def test_layers_and_schema(self):
+        out, _ = self.run_command(CNNC, "--list-layers")
+        self.assertIn("Conv2d", out)
+        out, _ = self.run_command(CNNC, "--print-schema")
+        self.assertIn('"$schema"', out)
+
+    # ---- Mistakes on the command line
+
+    def test_usage_errors(self):
+        model = self.model()
+        for words, message in (
+                ([], "no MODEL"),
+                ([model, "--wieghts", "w"], "did you mean --weights?"),
+                ([model, "other.json"], 'unexpected argument "other.json"'),
+                ([model, "--batch", "0"], '"0" is no whole number from 1'),
+                ([model, "--batch", "many"], '"many" is no whole number'),
+                ([model, "--emit=object"], "none of graph, plan"),
+                ([model, "--prefix", "my-net"], '"my_net" is'),
+                ([model, "--target", "avx3"], 'unknown target "avx3", did you mean "avx2"?'),
+                ([model, "--init-weights", "0", "-o", "-"], "an object goes to a file"),
+                ([model, "--init-weights", "0", "--weights", "w"], "excludes")):
+            with self.subTest(words):
+                out, err = self.run_command(CNNC, *words, code=2)
+                self.assertEqual(out, "")
+                self.assertIn(message, err)
+                self.assertIn("cnnc --help", err)
+        self.assertEqual(os.listdir(self.folder), [model])
+
+    # ---- Mistakes in the input
+
+    def test_missing_weights(self):
+        _, err = self.run_command(CNNC, self.model(), code=1)
+        for word in ("tiny.json", "no weights", "cnnc-train tiny.json",
+                     "safetensors.torch.save_file", "--weights tiny.safetensors"):
+            self.assertIn(word, err)
+
+    def test_wrong_description(self):
+        self.write("tiny.json", '{"cnnc": 1,\n "naem": "x"}\n')
+        _, err = self.run_command(CNNC, "tiny.json", code=1)
+        self.assertIn('tiny.json:2:2: error: ', err)
+        self.assertIn('did you mean "name"?', err)
+        self.write("tiny.json", '{"cnnc": 1,\n oops}\n')
+        _, err = self.run_command(CNNC, "tiny.json", code=1)
+        self.assertRegex(err, r"^tiny\.json:2:\d+: error: ")
+
+    def test_missing_files(self):
+        _, err = self.run_command(CNNC, "nowhere.json", code=1)
+        self.assertIn("nowhere.json: cannot open", err)
+        _, err = self.run_command(CNNC, self.model(), "-w", "nowhere.safetensors", code=1)
+        self.assertIn("nowhere.safetensors: cannot open", err)
+        _, err = self.run_command(CNNC, self.model(weights="nowhere.safetensors"), code=1)
+        self.assertIn("cannot open", err)
+        self.assertRegex(err, r"tiny\.json:\d+:\d+: note: the description names that file")
+
+    def test_output_that_cannot_be_written(self):
+        model = self.model()
+        _, err = self.run_command(CNNC, model, "--init-weights=0", "-o", "no/x.o", code=1)
+        self.assertIn("there is no folder no", err)
+        _, err = self.run_command(CNNC, model, "--init-weights=0", "-o", self.folder, code=1)
+        self.assertIn("is a folder", err)
+
+    def test_a_failure_keeps_earlier_files(self):
+        model = self.model()
+        self.write("tiny.o", "earlier object")
+        self.write("tiny.h", "earlier header")
+        self.run_command(CNNC, model, "-w", "nowhere.safetensors", code=1)
+        self.run_command(CNNC, model, code=1)
+        self.assertEqual(self.bytes_of("tiny.o"), b"earlier object")
+        self.assertEqual(self.bytes_of("tiny.h"), b"earlier header")
+        # A folder in the place of the header: the object cannot be had without it.
+        (self.folder / "other.h").mkdir()
+        self.run_command(CNNC, model, "--init-weights=0", "-o", "other.o", code=1)
+        self.assertEqual(sorted(os.listdir(self.folder)),
+                         ["other.h", "tiny.h", "tiny.json", "tiny.o"])
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no device that is always full")
+    def test_full_stdout(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            run = subprocess.run([CNNC, "--print-schema"], stdout=full, stderr=subprocess.PIPE,
+                                 text=True, check=False)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("cannot write to stdout", run.stderr)
+
+    # ---- Results
+
+    def test_object_and_header(self):
+        out, err = self.run_command(CNNC, self.model(), "--init-weights=0", "-o", "a-net.o")
+        self.assertEqual((out, err), ("", ""))
+        self.assertEqual(self.bytes_of("a-net.o")[:4], b"\x7fELF")
+        self.assertIn(b"a_net_run", self.bytes_of("a-net.h"))
+        self.run_command(CNNC, "tiny.json", "--init-weights=0", "--prefix", "other")
+        self.assertIn(b"other_run", self.bytes_of("tiny.h"))
+
+    def test_compiling_again_gives_the_same_bytes(self):
+        model = self.model()
+        for options in ([], ["--no-cache"], ["--no-cache", "--threads=1"]):
+            self.run_command(CNNC, model, "--init-weights=0", "-o", "tiny.o", *options)
+            self.assertEqual(self.bytes_of("tiny.o"), self.first_bytes())
+
+    def first_bytes(self):
+        if not (self.folder / "first.o").exists():
+            (self.folder / "first.o").write_bytes(self.bytes_of("tiny.o"))
+        return self.bytes_of("first.o")
+
+    def test_another_target_and_batch(self):
+        self.run_command(CNNC, self.model(), "--init-weights=0", "--target=arm-64", "--batch=3")
+        machine = int.from_bytes(self.bytes_of("tiny.o")[18:20], "little")
+        self.assertEqual(machine, 183)  # AArch64
+
+    def test_texts(self):
+        model = self.model()
+        for form, word in (("graph", "Conv2d"), ("plan", "conv"), ("explain", "flops"),
+                           ("stmt", "for"), ("llvm", "define"), ("asm", "tiny_run")):
+            with self.subTest(form):
+                weights = ["--init-weights=0"] if form in ("llvm", "asm") else []
+                out, err = self.run_command(CNNC, model, f"--emit={form}", *weights)
+                self.assertIn(word, out)
+                self.assertEqual(err, "")
+                to_stdout, _ = self.run_command(CNNC, model, f"--emit={form}", *weights, "-o", "-")
+                self.assertEqual(to_stdout, out)
+        self.run_command(CNNC, model, "--emit=graph", "-o", "tiny.txt")
+        self.assertTrue(re.search(rb"Conv2d", self.bytes_of("tiny.txt")))
+        _, err = self.run_command(CNNC, model, "--emit=asm", code=1)
+        self.assertIn("no weights", err)
+
+
+if __name__ == "__main__":
+    assert commands.BUILD.is_dir()
+    unittest.main()

@@ -1,0 +1,245 @@
+// cnnc: compiles a network with its weights to an object file and a header.
+// Tested by tests/tools/cnnc_command_test.py.
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cnnc/cnnc.h"
+#include "compiler/codegen/header.h"
+#include "compiler/frontend/model.h"
+#include "compiler/frontend/schema.h"
+#include "compiler/support/files.h"
+#include "compiler/weights/safetensors.h"
+#include "tools/cli/tool.h"
+
+namespace cnnc {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  cnnc mnist.json --weights mnist.safetensors -o mnist.o      writes mnist.o and mnist.h
+  cnnc mnist.json --weights mnist.safetensors --target arm-64 -o arm/mnist.o
+  cnnc mnist.json --emit=plan                                 what is computed, in which memory
+
+An application includes mnist.h and is linked with the object and the runtime:
+  cc app.c mnist.o libcnnc_runtime.a -lpthread -lm
+
+Exit codes: 0 done, 1 an input is wrong, 2 the command line is wrong, 3 a bug of cnnc.)";
+
+// What --emit names. No stage: the object.
+struct Emission {
+  const char* name;
+  std::optional<Stage> stage;
+  bool shows_weights;
+};
+const std::vector<Emission>& emissions() {
+  static const std::vector<Emission> kEmissions = {
+      {"graph", Stage::graph, false},     {"plan", Stage::plan, false},
+      {"explain", Stage::explain, false}, {"stmt", Stage::statements, false},
+      {"llvm", Stage::llvm, true},        {"asm", Stage::assembly, true},
+      {"obj", std::nullopt, true}};
+  return kEmissions;
+}
+
+struct Options {
+  std::string model;
+  std::string weights;
+  std::optional<uint64_t> initial_seed;
+  std::string output;
+  std::string emit = "obj";
+  CompileOptions compile;
+  bool no_cache = false;
+  bool list_layers = false;
+  bool print_schema = false;
+};
+
+CLI::Validator known_emission() {
+  const auto check = [](std::string& text) -> std::string {
+    std::string names;
+    for (const Emission& each : emissions()) {
+      if (text == each.name) return {};
+      names += std::string(names.empty() ? "" : ", ") + each.name;
+    }
+    return "\"" + text + "\" is none of " + names;
+  };
+  return {check, ""};
+}
+
+CLI::Validator c_name() {
+  const auto check = [](std::string& text) -> std::string {
+    const std::string name = c_identifier(text);
+    if (name == text) return {};
+    return "\"" + text + "\" is no name in C, but \"" + name + "\" is";
+  };
+  return {check, ""};
+}
+
+void declare(CLI::App& app, Options& options) {
+  app.add_option("MODEL.json", options.model);
+
+  app.add_option("-w,--weights", options.weights,
+                 "Trained weights, a .safetensors file with\n"
+                 "PyTorch's names.\n"
+                 "Default: the file that the description names")
+      ->type_name("FILE")
+      ->group("Input");
+  app.add_option("--init-weights", options.initial_seed,
+                 "Take a new network's weights, as PyTorch draws\n"
+                 "them after torch.manual_seed(SEED)")
+      ->type_name("SEED")
+      ->excludes("--weights")
+      ->group("Input");
+
+  app.add_option("-o,--output", options.output,
+                 "Where to write. An object's header is written\n"
+                 "beside it. Default: MODEL.o in this folder, or\n"
+                 "stdout for text, which - stands for too")
+      ->type_name("FILE")
+      ->group("Output");
+  app.add_option("--prefix", options.compile.prefix,
+                 "What the object's symbols begin with.\n"
+                 "Default: FILE without its ending")
+      ->type_name("NAME")
+      ->check(c_name())
+      ->group("Output");
+  app.add_option("--emit", options.emit,
+                 "What to write: obj (the default), asm, llvm,\n"
+                 "stmt (loops), explain (choice of schedules),\n"
+                 "plan or graph; the last four need no weights")
+      ->type_name("FORM")
+      ->check(known_emission())
+      ->group("Output");
+
+  app.add_option("--batch", options.compile.batch, "Images that a call computes. Default: 1")
+      ->type_name("N")
+      ->check(cli::whole_number(1, kMostElements))
+      ->group("Compilation");
+  app.add_option("--target", options.compile.target, "The machine to compile for; see below")
+      ->type_name("TARGET")
+      ->check(cli::known_target())
+      ->group("Compilation");
+  app.add_option("-j,--threads", options.compile.threads,
+                 "Threads that compile. Default: 0, one per\n"
+                 "processor")
+      ->type_name("N")
+      ->check(cli::whole_number(0, 1024))
+      ->group("Compilation");
+  app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
+      ->group("Compilation");
+
+  app.add_flag("--list-layers", options.list_layers,
+               "Print the table of layers, losses and\n"
+               "optimizers, and exit")
+      ->group("Information");
+  app.add_flag("--print-schema", options.print_schema,
+               "Print the JSON Schema of descriptions, and exit")
+      ->group("Information");
+  cli::set_help(
+      app, "cnnc [options] MODEL.json",
+      "Targets, besides Halide's target strings:\n" + cli::target_help() + "\n" + kExamples);
+}
+
+// How to come by weights: the network compiles, but there is nothing to put in.
+Diagnostic no_weights(const std::string& model) {
+  const std::string file = std::filesystem::path(model).stem().string() + ".safetensors";
+  return file_error(
+      model,
+      "there are no weights to compile in: give --weights, or \"weights\" in the description\n"
+      "  to train the network:  cnnc-train " +
+          model + " --data FOLDER -o " + file +
+          "\n"
+          "  to take PyTorch's:     safetensors.torch.save_file(model.state_dict(), \"" +
+          file +
+          "\")\n"
+          "  and then:              cnnc " +
+          model + " --weights " + file +
+          "\n"
+          "  only to try cnnc:      cnnc " +
+          model + " --init-weights 0");
+}
+
+Result<TensorFile> find_weights(const Model& model, const Options& options,
+                                const Emission& emission) {
+  if (!options.weights.empty()) return read_safetensors(options.weights);
+  if (options.initial_seed) return initial_weights(model, *options.initial_seed);
+  if (!model.weights_path().empty()) {
+    Result<TensorFile> file = read_safetensors(model.weights_path());
+    if (file) return file;
+    const Place& place = model.description().weights_place;
+    Diagnostics diagnostics = file.diagnostics();
+    diagnostics.push_back(
+        {Severity::note, "the description names that file", place.span, place.pointer, ""});
+    return diagnostics;
+  }
+  if (!emission.shows_weights) return initial_weights(model, 0);
+  return no_weights(options.model);
+}
+
+int write_text(const Options& options, const std::string& text) {
+  const bool to_file = !options.output.empty() && options.output != "-";
+  const Status written =
+      to_file ? write_file_atomically(options.output, text) : cli::print_text(text);
+  return written ? cli::kDone : cli::report(written.diagnostics());
+}
+
+int compile_model(Options options, const Emission& emission) {
+  const bool to_file = !options.output.empty() && options.output != "-";
+  if (to_file) {
+    const Status writable = cli::check_writable(options.output);
+    if (!writable) return cli::report(writable.diagnostics());
+  }
+  const Result<Model> model = Model::load(options.model);
+  if (!model) return cli::report(model.diagnostics());
+  cli::report(model->warnings());
+  const Result<TensorFile> weights = find_weights(*model, options, emission);
+  if (!weights) return cli::report(weights.diagnostics());
+
+  const std::filesystem::path named_after = to_file ? options.output : options.model;
+  if (options.compile.prefix.empty()) {
+    options.compile.prefix = c_identifier(named_after.stem().string());
+  }
+  if (emission.stage) {
+    const Result<std::string> text = inspect(*model, *weights, options.compile, *emission.stage);
+    return text ? write_text(options, *text) : cli::report(text.diagnostics());
+  }
+  const Result<Object> object = compile(*model, *weights, options.compile);
+  if (!object) return cli::report(object.diagnostics());
+  const Status written =
+      object->write(to_file ? options.output : named_after.stem().string() + ".o");
+  return written ? cli::kDone : cli::report(written.diagnostics());
+}
+
+int run(int argc, const char* const* argv) {
+  CLI::App app(
+      "Compiles a network with its weights to an object file and a C header.\n"
+      "MODEL.json describes the network; docs/format.md says how.",
+      "cnnc");
+  Options options;
+  declare(app, options);
+  if (const std::optional<int> ended = cli::parse_command_line(app, argc, argv)) return *ended;
+  if (options.list_layers || options.print_schema) {
+    const Status printed = cli::print_text((options.list_layers ? layer_table() : "") +
+                                           (options.print_schema ? model_schema() : ""));
+    return printed ? cli::kDone : cli::report(printed.diagnostics());
+  }
+  if (options.model.empty()) return cli::usage_error(app, "no MODEL.json is given");
+  options.compile.use_cache = !options.no_cache;
+  for (const Emission& emission : emissions()) {
+    if (options.emit != emission.name) continue;
+    if (!emission.stage && options.output == "-") {
+      return cli::usage_error(app, "an object goes to a file: -o - is for text, see --emit");
+    }
+    return compile_model(std::move(options), emission);
+  }
+  CNNC_CHECK(false, "an --emit that was not checked: " + options.emit);
+}
+
+}  // namespace
+}  // namespace cnnc
+
+int main(int argc, char** argv) {
+  return cnnc::cli::run_tool("cnnc", [&] { return cnnc::run(argc, argv); });
+}
