@@ -1,12 +1,12 @@
 // Convolution and linear layers, forward and input gradient, with the batch innermost: every step
 // multiplies a vector over the batch by a scalar weight.
 //
-//   Params: a output channels x b vectors of the batch in registers; rows: rows of a chunk for which
-//   a producer of the input is staged; tasks.
-//   Stage: "accumulator", reduced over (tap x, tap y, channel), or (channel) for linear layers.
+//   Params: a output channels x b vectors of the batch in registers; rows: rows of a chunk for
+//   which a producer of the input is staged; tasks. Stage: "accumulator", reduced over (tap x, tap
+//   y, channel), or (channel) for linear layers.
 //
-// The reduction keeps its taps innermost and its channels outermost. Padding taps are skipped by the
-// predicate of the reduction, which is uniform over the vector.
+// The reduction keeps its taps innermost and its channels outermost. Padding taps are skipped by
+// the predicate of the reduction, which is uniform over the vector.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -63,8 +63,7 @@ void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs&
   Halide::Func& result = funcs.result;
   Halide::Func accumulator = funcs.stages.at("accumulator");
 
-  result.split(d.n, no, ni, static_cast<int>(params.b) * lanes)
-      .split(d.c, co, ci, a, kGuard);
+  result.split(d.n, no, ni, static_cast<int>(params.b) * lanes).split(d.c, co, ci, a, kGuard);
   const auto chunk = [&](int64_t iterations) {
     return static_cast<int>(std::max<int64_t>(1, iterations / params.tasks));
   };

@@ -62,8 +62,9 @@ Params choose_conv_channel(const Problem& problem) {
     params.a = tile.a;
     params.b = columns == 1 ? std::min(kVectorsOfSingleColumn, vectors) : tile.b;
   }
-  params.why = "rule: " + std::to_string(params.a) + (single_pixel(problem) ? " images" : " pixels") +
-               " x " + std::to_string(params.b) + " vectors of channels";
+  params.why = "rule: " + std::to_string(params.a) +
+               (single_pixel(problem) ? " images" : " pixels") + " x " + std::to_string(params.b) +
+               " vectors of channels";
   params.tasks = worth_parallel(problem.flops, problem.bytes, machine) ? kTasks : 1;
   return params;
 }
@@ -84,17 +85,21 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
   const int64_t panels = (problem.c + panel - 1) / panel;
 
   // Few panels and images: rows are shared out too.
-  const bool split_rows = params.tasks > 1 && !single_pixel(problem) &&
-                          panels * problem.n < 4 && problem.result_h >= 4;
+  const bool split_rows =
+      params.tasks > 1 && !single_pixel(problem) && panels * problem.n < 4 && problem.result_h >= 4;
   Halide::Func tile_owner = result;  // the Func whose loops hold the register tile
   Var tile_loop = no;
   if (single_pixel(problem)) {
     result.split(d.n, no, ni, a, tail(problem.n, a));
-    if (spatial) result.reorder(ci, ni, no, d.x, d.y, co);
-    else result.reorder(ci, ni, no, co);
+    if (spatial)
+      result.reorder(ci, ni, no, d.x, d.y, co);
+    else
+      result.reorder(ci, ni, no, co);
     if (params.tasks > 1) {
-      if (panels > 1) result.parallel(co);
-      else result.parallel(no);
+      if (panels > 1)
+        result.parallel(co);
+      else
+        result.parallel(no);
     }
   } else {
     const bool rows_on_stack = problem.window_h > 0 && !windows_in_registers(problem);
@@ -126,8 +131,10 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
 
   // After reorder: vectorize leaves its inner loop where the dimension is.
   result.vectorize(ci, lanes).unroll(ci);
-  if (single_pixel(problem)) result.unroll(ni);
-  else if (tile_owner.name() == result.name()) result.unroll(xi);
+  if (single_pixel(problem))
+    result.unroll(ni);
+  else if (tile_owner.name() == result.name())
+    result.unroll(xi);
 
   std::vector<Halide::VarOrRVar> order = {d.c};
   if (spatial) order.insert(order.end(), {d.x, d.y});
@@ -141,7 +148,11 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
   const std::vector<Halide::RVar> r = accumulator.rvars();
   if (!spatial) {
     accumulator.unroll(d.n);
-    accumulator.update().reorder({d.c, d.n, r[0]}).vectorize(d.c, lanes, kRoundUp).unroll(d.c).unroll(d.n);
+    accumulator.update()
+        .reorder({d.c, d.n, r[0]})
+        .vectorize(d.c, lanes, kRoundUp)
+        .unroll(d.c)
+        .unroll(d.n);
     return;
   }
   accumulator.unroll(d.x).unroll(d.y).unroll(d.n);

@@ -1,8 +1,8 @@
 // Weight gradients of linear layers with the batch innermost, and the update that follows: outer
 // products, with vectors over the input features.
 //
-//   Params: a output features x b vectors of input features in registers; rows: output features whose
-//   gradient is staged in the second-level cache before the update streams over them; tasks.
+//   Params: a output features x b vectors of input features in registers; rows: output features
+//   whose gradient is staged in the second-level cache before the update streams over them; tasks.
 //   Stages: "packed" (feature in block, batch, block), the input with its features innermost, in
 //   scratch memory; "accumulator" (c, n), reduced over the batch.
 #include <algorithm>
@@ -23,7 +23,8 @@ Params choose_linear_weight_grad(const Problem& problem) {
   params.b = 2;
   params.a = std::min<int64_t>(problem.n, problem.machine.registers >= 32 ? 8 : 6);
   // An output layer of ten rows is one tile, if the registers hold it.
-  if (problem.n < 2 * params.a && problem.n * params.b + params.b + 1 <= problem.machine.registers) {
+  if (problem.n < 2 * params.a &&
+      problem.n * params.b + params.b + 1 <= problem.machine.registers) {
     params.a = problem.n;
   }
   constexpr int64_t kTilesStaged = 4;

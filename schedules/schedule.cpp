@@ -8,8 +8,10 @@ void store_vectors_innermost(Halide::Func& func, VectorDimension vectors) {
   const std::string innermost = vectors == VectorDimension::batch ? "n" : "c";
   std::vector<Halide::Var> order;
   for (const Halide::Var& argument : func.args()) {
-    if (argument.name() == innermost) order.insert(order.begin(), argument);
-    else order.push_back(argument);
+    if (argument.name() == innermost)
+      order.insert(order.begin(), argument);
+    else
+      order.push_back(argument);
   }
   if (order.size() > 1) func.reorder_storage(order);
 }

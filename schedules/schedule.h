@@ -32,7 +32,7 @@ struct Problem {
   // and columns of the output gradient.
   int64_t reduce_c = 1, reduce_h = 1, reduce_w = 1;
   int64_t groups = 1;
-  bool padded = false;           // some taps may be out of range
+  bool padded = false;  // some taps may be out of range
   bool strided = false;
   int64_t window_h = 0, window_w = 0;  // of a pooling that ends the kernel; 0: none
   int64_t result_h = 1, result_w = 1;  // of the kernel's outputs
@@ -45,23 +45,23 @@ struct Problem {
 
 // The numbers of a schedule. Each family documents which it uses.
 struct Params {
-  std::string schedule;  // "conv_batch", "conv_channel", ...
-  int64_t a = 1;         // register tile: broadcast operands ...
-  int64_t b = 1;         // ... times vectors
-  int64_t rows = 0;      // rows of a chunk that is staged
-  int64_t tasks = 1;     // iterations of the parallel loop; 1: serial
+  std::string schedule;          // "conv_batch", "conv_channel", ...
+  int64_t a = 1;                 // register tile: broadcast operands ...
+  int64_t b = 1;                 // ... times vectors
+  int64_t rows = 0;              // rows of a chunk that is staged
+  int64_t tasks = 1;             // iterations of the parallel loop; 1: serial
   std::vector<int64_t> scratch;  // extents of the Func in KernelFuncs::scratch; empty: none
-  std::string why;       // for people
+  std::string why;               // for people
 
   [[nodiscard]] int64_t vector_channels(const Machine& machine) const { return b * machine.lanes; }
 };
 
 // The Funcs of a kernel.
 struct KernelFuncs {
-  Halide::Func result;         // writes the outputs, as a tuple if there are several
-  Halide::Func anchor;         // the anchor's result: a pure wrapper of its accumulation
+  Halide::Func result;            // writes the outputs, as a tuple if there are several
+  Halide::Func anchor;            // the anchor's result: a pure wrapper of its accumulation
   bool anchor_is_result = false;  // nothing follows the anchor that would change its loops
-  Halide::Func staged;         // the producer of the anchor's input, or undefined
+  Halide::Func staged;            // the producer of the anchor's input, or undefined
   std::map<std::string, Halide::Func> stages;  // of the anchor, or of all nodes
   // A Func that is computed before everything else, into scratch memory that the plan provides; set
   // by apply() if Params::scratch is not empty.

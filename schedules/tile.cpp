@@ -22,10 +22,12 @@ Tile choose_tile(int64_t columns, int64_t vectors, const Machine& machine,
     if (vector_tail == VectorTail::none && vectors % b != 0) continue;
     for (int64_t tiles = 1; tiles <= columns; ++tiles) {
       const int64_t a = (columns + tiles - 1) / tiles;
-      // Accumulators, the vectors of one step and one broadcast; one register too many halves the speed.
+      // Accumulators, the vectors of one step and one broadcast; one register too many halves the
+      // speed.
       if (a * b + b + 1 > machine.registers) continue;
       const bool streams = b * panel_bytes_per_vector > machine.l1_bytes / 2;
-      const double stream = streams ? static_cast<double>(b * machine.lanes * 4) / kL2BytesPerCycle : 0;
+      const double stream =
+          streams ? static_cast<double>(b * machine.lanes * 4) / kL2BytesPerCycle : 0;
       const int64_t tail = columns % a;
       double cycles = static_cast<double>(columns / a) * std::max(tile_cycles(a, b), stream);
       if (tail != 0) cycles += std::max(tile_cycles(tail, b), stream);

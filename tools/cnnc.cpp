@@ -19,6 +19,8 @@
 namespace cnnc {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr const char* kExamples = R"(Examples:
   cnnc mnist.json --weights mnist.safetensors -o mnist.o      writes mnist.o and mnist.h
   cnnc mnist.json --weights mnist.safetensors --target arm-64 -o arm/mnist.o
@@ -144,7 +146,7 @@ void declare(CLI::App& app, Options& options) {
 
 // How to come by weights: the network compiles, but there is nothing to put in.
 Diagnostic no_weights(const std::string& model) {
-  const std::string file = std::filesystem::path(model).stem().string() + ".safetensors";
+  const std::string file = fs::path(model).stem().string() + ".safetensors";
   return file_error(
       model,
       "there are no weights to compile in: give --weights, or \"weights\" in the description\n"
@@ -187,8 +189,16 @@ int write_text(const Options& options, const std::string& text) {
 
 int compile_model(Options options, const Emission& emission) {
   const bool to_file = !options.output.empty() && options.output != "-";
-  if (to_file) {
-    const Status writable = cli::check_writable(options.output);
+  const fs::path named_after = to_file ? options.output : options.model;
+  const std::string object_path = to_file ? options.output : named_after.stem().string() + ".o";
+  std::vector<std::string> files;
+  if (!emission.stage) {
+    files = {object_path, fs::path(object_path).replace_extension(".h").string()};
+  } else if (to_file) {
+    files = {options.output};
+  }
+  for (const std::string& path : files) {
+    const Status writable = cli::check_writable(path);
     if (!writable) return cli::report(writable.diagnostics());
   }
   const Result<Model> model = Model::load(options.model);
@@ -197,7 +207,6 @@ int compile_model(Options options, const Emission& emission) {
   const Result<TensorFile> weights = find_weights(*model, options, emission);
   if (!weights) return cli::report(weights.diagnostics());
 
-  const std::filesystem::path named_after = to_file ? options.output : options.model;
   if (options.compile.prefix.empty()) {
     options.compile.prefix = c_identifier(named_after.stem().string());
   }
@@ -207,8 +216,7 @@ int compile_model(Options options, const Emission& emission) {
   }
   const Result<Object> object = compile(*model, *weights, options.compile);
   if (!object) return cli::report(object.diagnostics());
-  const Status written =
-      object->write(to_file ? options.output : named_after.stem().string() + ".o");
+  const Status written = object->write(object_path);
   return written ? cli::kDone : cli::report(written.diagnostics());
 }
 

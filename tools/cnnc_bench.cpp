@@ -60,7 +60,9 @@ using Arguments = std::vector<void*>;
 int call(void* entry, const cnnc_context* context, const Arguments& a) {
   using P = void*;
   switch (a.size()) {
-    case 3: return reinterpret_cast<int (*)(const cnnc_context*, P, P, P)>(entry)(context, a[0], a[1], a[2]);
+    case 3:
+      return reinterpret_cast<int (*)(const cnnc_context*, P, P, P)>(entry)(context, a[0], a[1],
+                                                                            a[2]);
     case 7:
       return reinterpret_cast<int (*)(const cnnc_context*, P, P, P, P, P, P, P)>(entry)(
           context, a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
@@ -70,7 +72,9 @@ int call(void* entry, const cnnc_context* context, const Arguments& a) {
     case 9:
       return reinterpret_cast<int (*)(const cnnc_context*, P, P, P, P, P, P, P, P, P)>(entry)(
           context, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]);
-    default: CNNC_CHECK(false, "an entry with " + std::to_string(a.size()) + " parameters"); return 0;
+    default:
+      CNNC_CHECK(false, "an entry with " + std::to_string(a.size()) + " parameters");
+      return 0;
   }
 }
 
@@ -129,7 +133,8 @@ class Bench {
   void sample_limits() {
     peaks_.push_back(sample_peak_gflops(target_.machine.lanes));
     if (read_block_.empty()) read_block_.resize(3 << 20);  // 12 MiB: of the last-level cache
-    reads_.push_back(sample_read_gbytes(read_block_.data(), static_cast<int64_t>(read_block_.size()) * 4));
+    reads_.push_back(
+        sample_read_gbytes(read_block_.data(), static_cast<int64_t>(read_block_.size()) * 4));
   }
 
   // Times `rows` of calls in turn, round by round, with the limits between them.
@@ -161,10 +166,14 @@ class Bench {
     *lr = 1e-3f;
     for (ValueId id : graph.inputs) {
       const Value& value = graph.values[id];
-      if (value.name == kImages) arguments.push_back(memory_.random(element_count(value.type.shape), 0, 1));
-      else if (value.name == kCount) arguments.push_back(count);
-      else if (value.name == kLearningRate) arguments.push_back(lr);
-      else arguments.push_back(memory_.block(value.type.bytes()));
+      if (value.name == kImages)
+        arguments.push_back(memory_.random(element_count(value.type.shape), 0, 1));
+      else if (value.name == kCount)
+        arguments.push_back(count);
+      else if (value.name == kLearningRate)
+        arguments.push_back(lr);
+      else
+        arguments.push_back(memory_.block(value.type.bytes()));
     }
     arguments.push_back(memory_.block(4));  // loss
     auto* state = static_cast<uint8_t*>(memory_.block(program->step.state_bytes));
@@ -205,8 +214,8 @@ class Bench {
     return time_entry(blueprint, *object, "run", arguments, batch);
   }
 
-  Status time_entry(const Blueprint& blueprint, const LoadedObject& object, const std::string& entry,
-                    const Arguments& arguments, int64_t batch) {
+  Status time_entry(const Blueprint& blueprint, const LoadedObject& object,
+                    const std::string& entry, const Arguments& arguments, int64_t batch) {
     const std::vector<Blueprint::Call> calls = blueprint.calls(entry);
     Row whole{entry == "step" ? "train" : "infer", "", "", batch, 0, 0, {}};
     for (const Blueprint::Call& c : calls) whole.flops += c.flops;
@@ -223,10 +232,14 @@ class Bench {
     };
     if (options_.what == "kernels" || options_.what == "kernels-infer") {
       for (size_t i = 0; i < calls.size(); ++i) {
-        add({whole.bench + " kernel", calls[i].kernel,
+        add({whole.bench + " kernel",
+             calls[i].kernel,
              calls[i].params.schedule + " " + std::to_string(calls[i].params.a) + "x" +
                  std::to_string(calls[i].params.b),
-             batch, calls[i].flops, calls[i].bytes, {}},
+             batch,
+             calls[i].flops,
+             calls[i].bytes,
+             {}},
             entry + "_" + std::to_string(i));
       }
     } else {
@@ -260,7 +273,8 @@ class Bench {
         nlohmann::ordered_json line;
         line["bench"] = row.bench;
         line["model"] = options_.model;
-        line["kernel"] = row.kernel.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(row.kernel);
+        line["kernel"] =
+            row.kernel.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(row.kernel);
         line["batch"] = row.batch;
         line["threads"] = options_.threads;
         line["ms"] = ms;
@@ -273,9 +287,9 @@ class Bench {
       }
       return;
     }
-    std::printf("peak %.1f GFLOP/s a core (best %.1f), reads %.1f GB/s, %d threads, target %s\n", peak,
-                peaks_.empty() ? 0 : *std::max_element(peaks_.begin(), peaks_.end()), median(reads_),
-                options_.threads, target_.halide.c_str());
+    std::printf("peak %.1f GFLOP/s a core (best %.1f), reads %.1f GB/s, %d threads, target %s\n",
+                peak, peaks_.empty() ? 0 : *std::max_element(peaks_.begin(), peaks_.end()),
+                median(reads_), options_.threads, target_.halide.c_str());
     double sum = 0;
     for (const Row& row : rows) {
       const double ms = median(row.ms);
@@ -301,10 +315,12 @@ class Bench {
 int run(int argc, char** argv) {
   Options options;
   CLI::App app("Measures compiled networks beside the limits of the machine.", "cnnc-bench");
-  app.add_option("what", options.what, "peak, train, infer, kernels (of a training step), kernels-infer or compile")
+  app.add_option("what", options.what,
+                 "peak, train, infer, kernels (of a training step), kernels-infer or compile")
       ->check(CLI::IsMember({"peak", "train", "infer", "kernels", "kernels-infer", "compile"}));
   app.add_option("--model", options.model, "description of the network")->capture_default_str();
-  app.add_option("--batch", options.batch, "images of a call (default: the description's; 1 for infer)");
+  app.add_option("--batch", options.batch,
+                 "images of a call (default: the description's; 1 for infer)");
   app.add_option("--threads", options.threads, "threads")->capture_default_str();
   app.add_option("--repeat", options.repeat, "samples, at least 30")->capture_default_str();
   app.add_option("--target", options.target, "target")->capture_default_str();

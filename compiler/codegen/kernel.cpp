@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,9 +20,12 @@ using Halide::ImageParam;
 
 Halide::Type halide_type(DType dtype) {
   switch (dtype) {
-    case DType::f32: return Halide::Float(32);
-    case DType::i32: return Halide::Int(32);
-    case DType::u8: return Halide::UInt(8);
+    case DType::f32:
+      return Halide::Float(32);
+    case DType::i32:
+      return Halide::Int(32);
+    case DType::u8:
+      return Halide::UInt(8);
   }
   CNNC_CHECK(false, "unknown dtype");
   return {};
@@ -133,16 +137,17 @@ std::string signature_of(const Graph& graph, const Kernel& kernel, const KernelS
                      " tasks " + std::to_string(spec.params.tasks) + "\n";
   for (const KernelArgument& argument : spec.arguments) {
     text += "  %" + number(argument.value) + ": " + to_string(argument.dtype) +
-            to_string(argument.extents) + to_string(argument.strides) +
-            " packed " + std::to_string(argument.panel) + " aligned " +
-            std::to_string(argument.alignment) + "\n";
+            to_string(argument.extents) + to_string(argument.strides) + " packed " +
+            std::to_string(argument.panel) + " aligned " + std::to_string(argument.alignment) +
+            "\n";
   }
   for (int32_t id : kernel.nodes) {
     const Node& node = graph.nodes[id];
     text += "  " + node.op->name + "(";
     for (ValueId input : node.inputs) text += " %" + number(input);
     text += ") ->";
-    for (ValueId output : node.outputs) text += " %" + number(output) + to_string(graph.type(output));
+    for (ValueId output : node.outputs)
+      text += " %" + number(output) + to_string(graph.type(output));
     for (const auto& [name, value] : node.attrs.all()) text += " " + name + "=" + to_string(value);
     text += "\n";
   }
@@ -228,8 +233,10 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
   std::vector<Expr> values;
   for (ValueId id : kernel.outputs) values.push_back(at(funcs.at(id), point));
   kernel_funcs.result = Func("result");
-  if (values.size() == 1) kernel_funcs.result(arguments) = values[0];
-  else kernel_funcs.result(arguments) = Halide::Tuple(values);
+  if (values.size() == 1)
+    kernel_funcs.result(arguments) = values[0];
+  else
+    kernel_funcs.result(arguments) = Halide::Tuple(values);
 
   apply(spec.problem, spec.params, kernel_funcs);
 
@@ -257,6 +264,24 @@ Halide::Target halide_target(const KernelTarget& target) {
   }
   return result;
 }
+
+// Keeps Halide from printing. Halide has one reporter per process, so what it says is kept per
+// thread.
+class Reporter : public Halide::CompileTimeErrorReporter {
+ public:
+  static std::string& warnings() {
+    thread_local std::string text;
+    return text;
+  }
+  static void install() {
+    static Reporter reporter;
+    static std::once_flag once;
+    std::call_once(once, [] { Halide::set_custom_compile_time_error_reporter(&reporter); });
+    warnings().clear();
+  }
+  void warning(const char* message) override { warnings() += message; }
+  [[noreturn]] void error(const char* message) override { throw InternalError(message); }
+};
 
 // Halide writes files; this one is in memory.
 class MemoryFile {
@@ -315,8 +340,8 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
   for (ValueId id : kernel.inputs) {
     const bool panels = placements[id].region == Region::constant &&
                         std::find(packed.begin(), packed.end(), id) != packed.end();
-    spec.arguments.push_back(describe_argument(
-        graph, id, placements[id], panels ? spec.params.vector_channels(machine) : 0));
+    spec.arguments.push_back(describe_argument(graph, id, placements[id],
+                                               panels ? spec.params.vector_channels(machine) : 0));
   }
   for (ValueId id : kernel.outputs) {
     spec.arguments.push_back(describe_argument(graph, id, placements[id], 0));
@@ -332,7 +357,9 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
 }
 
 std::string compile_kernel(const Graph& graph, const Kernel& kernel, const KernelSpec& spec,
-                           const KernelTarget& target, const std::string& function, KernelForm form) {
+                           const KernelTarget& target, const std::string& function,
+                           KernelForm form) {
+  Reporter::install();
   try {
     const BuiltKernel built = build(graph, kernel, spec);
     const Halide::Target full_target = halide_target(target);
@@ -343,8 +370,10 @@ std::string compile_kernel(const Graph& graph, const Kernel& kernel, const Kerne
     } else {
       pipeline.compile_to_lowered_stmt(file.path(), built.arguments, Halide::Text, full_target);
     }
+    // A warning is how Halide says that an access will be out of bounds.
+    CNNC_CHECK(!target.checked || Reporter::warnings().empty(), Reporter::warnings());
     return file.bytes();
-  } catch (const Halide::Error& error) {
+  } catch (const std::exception& error) {
     throw InternalError("kernel " + kernel.name + ": " + error.what() + "\n" + spec.signature);
   }
 }

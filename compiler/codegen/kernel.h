@@ -11,9 +11,9 @@ namespace cnnc {
 
 // The target of kernels and of the program around them.
 struct KernelTarget {
-  std::string halide;   // Halide's target string, without the features that are ours to choose
+  std::string halide;  // Halide's target string, without the features that are ours to choose
   Machine machine;
-  bool checked = false; // with Halide's run-time assertions: for tests
+  bool checked = false;  // with Halide's run-time assertions: for tests
 };
 
 // "host", Halide's target strings, and friendly names: "x86-64-v3", "avx2", "sse41", "arm-64", ...
@@ -23,11 +23,11 @@ Result<KernelTarget> parse_target(const std::string& text);
 
 // A buffer that a kernel's function takes, in the order of its parameters.
 struct KernelArgument {
-  ValueId value = kNoValue;      // kNoValue: scratch memory of the kernel
-  int64_t panel = 0;             // of a packed constant; 0: not packed
+  ValueId value = kNoValue;  // kNoValue: scratch memory of the kernel
+  int64_t panel = 0;         // of a packed constant; 0: not packed
   DType dtype = DType::f32;
   int64_t alignment = kAlignment;  // bytes; the caller's buffers are aligned as their elements only
-  std::vector<int64_t> extents;  // Halide's dimensions, innermost argument first
+  std::vector<int64_t> extents;    // Halide's dimensions, innermost argument first
   std::vector<int64_t> strides;
 };
 
@@ -35,7 +35,7 @@ struct KernelSpec {
   Problem problem;
   Params params;
   std::vector<KernelArgument> arguments;  // inputs, outputs, scratch
-  std::string signature;  // kernels with the same signature are the same code
+  std::string signature;                  // kernels with the same signature are the same code
 };
 
 // What is to be computed and how, without compiling anything. Constants that the kernel's schedule

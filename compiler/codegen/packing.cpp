@@ -19,10 +19,14 @@ Shape as_weights(const Shape& shape) {
 std::vector<int64_t> packed_extents(const Shape& shape, int64_t panel) {
   const int64_t panels = (shape[0] + panel - 1) / panel;
   switch (shape.size()) {
-    case 1: return {panels * panel};
-    case 2: return {panel, shape[1], panels};
-    case 4: return {panel, shape[1], shape[3], shape[2], panels};
-    default: break;
+    case 1:
+      return {panels * panel};
+    case 2:
+      return {panel, shape[1], panels};
+    case 4:
+      return {panel, shape[1], shape[3], shape[2], panels};
+    default:
+      break;
   }
   CNNC_CHECK(false, "no packing for a parameter of shape " + to_string(shape));
   return {};

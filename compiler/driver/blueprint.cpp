@@ -56,8 +56,8 @@ Blueprint::Blueprint(std::string name, KernelTarget target) : target_(std::move(
 
 int32_t Blueprint::add_kernel(const std::shared_ptr<const Graph>& graph, const Kernel& kernel,
                               KernelSpec spec) {
-  const auto [found, is_new] = by_signature_.emplace(
-      spec.signature, static_cast<int32_t>(program_.kernels.size()));
+  const auto [found, is_new] =
+      by_signature_.emplace(spec.signature, static_cast<int32_t>(program_.kernels.size()));
   if (is_new) {
     KernelSource source{graph, kernel, std::move(spec), program_.name + "_" + kernel.name};
     for (const KernelSource& other : sources_) {
@@ -104,8 +104,7 @@ void Blueprint::add_entry(const std::string& entry_name, const Plan& plan, Layou
   std::vector<KernelSpec> specs;
   int64_t scratch_bytes = 0;
   for (const Kernel& kernel : plan.kernels) {
-    specs.push_back(
-        describe_kernel(*graph, kernel, plan.placements, layout, target_.machine));
+    specs.push_back(describe_kernel(*graph, kernel, plan.placements, layout, target_.machine));
     if (!specs.back().params.scratch.empty()) {
       scratch_bytes = std::max(scratch_bytes, element_count(specs.back().params.scratch) * 4);
     }
@@ -124,10 +123,18 @@ void Blueprint::add_entry(const std::string& entry_name, const Plan& plan, Layou
         const Placement& placement = plan.placements[argument.value];
         buffer.offset = placement.offset;
         switch (placement.region) {
-          case Region::input: buffer.index = placement.index; break;
-          case Region::output: buffer.index = first_output + placement.index; break;
-          case Region::state: buffer.index = state_index; break;
-          case Region::workspace: buffer.index = workspace_index; break;
+          case Region::input:
+            buffer.index = placement.index;
+            break;
+          case Region::output:
+            buffer.index = first_output + placement.index;
+            break;
+          case Region::state:
+            buffer.index = state_index;
+            break;
+          case Region::workspace:
+            buffer.index = workspace_index;
+            break;
           case Region::constant:
             buffer.base = BufferBase::constant;
             buffer.index = add_constant(graph->values[argument.value], argument.panel, constants);
@@ -165,8 +172,7 @@ std::vector<Blueprint::Call> Blueprint::calls(const std::string& entry) const {
     if (e.name != entry) continue;
     for (const KernelCall& call : e.calls) {
       const KernelSource& source = sources_[call.kernel];
-      result.push_back(
-          {source.name, source.kernel.flops, source.kernel.bytes, source.spec.params});
+      result.push_back({source.name, source.kernel.flops, source.kernel.bytes, source.spec.params});
     }
   }
   return result;
@@ -186,7 +192,8 @@ std::string Blueprint::key() const {
   for (const Entry& entry : program_.entries) {
     text += "entry " + entry.name + "\n";
     for (const EntryParameter& p : entry.parameters) {
-      text += "  " + p.name + " " + std::to_string(p.bytes) + " " + std::to_string(p.alignment) + "\n";
+      text +=
+          "  " + p.name + " " + std::to_string(p.bytes) + " " + std::to_string(p.alignment) + "\n";
     }
     for (const KernelCall& call : entry.calls) {
       text += "  call " + std::to_string(call.kernel);
@@ -235,8 +242,8 @@ std::string Blueprint::explain() const {
   for (const KernelSource& source : sources_) {
     text += source.name + ": " + source.spec.params.schedule + " (" + source.spec.params.why +
             (source.spec.params.tasks > 1 ? ", parallel" : ", serial") + ") " +
-            std::to_string(source.kernel.flops) + " flops, " +
-            std::to_string(source.kernel.bytes) + " bytes\n";
+            std::to_string(source.kernel.flops) + " flops, " + std::to_string(source.kernel.bytes) +
+            " bytes\n";
   }
   return text;
 }

@@ -65,7 +65,7 @@ class Blueprint {
 
   KernelTarget target_;
   Program program_;
-  std::vector<KernelSource> sources_;             // parallel to program_.kernels
+  std::vector<KernelSource> sources_;  // parallel to program_.kernels
   std::map<std::string, int32_t> by_signature_;
   std::map<std::string, int32_t> constant_index_;
   std::map<std::string, int64_t> workspace_bytes_;

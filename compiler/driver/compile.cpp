@@ -26,10 +26,9 @@ Status check_weights(const Graph& graph, const TensorFile& weights) {
       missing.suggestion = nearest(value.name, names);
       problems.push_back(std::move(missing));
     } else if (tensor->dtype != DType::f32 || tensor->shape != value.init.shape) {
-      problems.push_back(error("tensor \"" + value.name + "\" is " +
-                               to_string(Type{tensor->dtype, tensor->shape}) +
-                               ", but the network needs " +
-                               to_string(Type{DType::f32, value.init.shape})));
+      problems.push_back(error(
+          "tensor \"" + value.name + "\" is " + to_string(Type{tensor->dtype, tensor->shape}) +
+          ", but the network needs " + to_string(Type{DType::f32, value.init.shape})));
     }
   }
   if (!problems.empty()) return problems;
@@ -62,11 +61,11 @@ Result<Prepared> prepare(const Model& model, const TensorFile& weights,
 
 Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights) {
   Blueprint blueprint(prepared.prefix, prepared.target);
-  blueprint.add_entry(prepared.prefix + "_run", prepared.plan, Layout::channels_last,
-                      [&](const std::string& name) {
-                        const Tensor* tensor = weights.find(name);
-                        return tensor ? reinterpret_cast<const float*>(tensor->bytes.data()) : nullptr;
-                      });
+  blueprint.add_entry(
+      prepared.prefix + "_run", prepared.plan, Layout::channels_last, [&](const std::string& name) {
+        const Tensor* tensor = weights.find(name);
+        return tensor ? reinterpret_cast<const float*>(tensor->bytes.data()) : nullptr;
+      });
   return blueprint;
 }
 
@@ -74,7 +73,8 @@ Shape without_batch(const Shape& shape) { return {shape.begin() + 1, shape.end()
 
 }  // namespace
 
-Result<Object> compile(const Model& model, const TensorFile& weights, const CompileOptions& options) {
+Result<Object> compile(const Model& model, const TensorFile& weights,
+                       const CompileOptions& options) {
   Result<Prepared> prepared = prepare(model, weights, options);
   if (!prepared) return prepared.diagnostics();
   const Blueprint blueprint = make_blueprint(*prepared, weights);
@@ -103,10 +103,14 @@ Result<std::string> inspect(const Model& model, const TensorFile& weights,
   if (stage == Stage::plan) return print(prepared->plan);
   const Blueprint blueprint = make_blueprint(*prepared, weights);
   switch (stage) {
-    case Stage::explain: return blueprint.explain();
-    case Stage::statements: return blueprint.statements();
-    case Stage::llvm: return blueprint.compile(Emit::llvm, thread_count(options.threads));
-    default: return blueprint.compile(Emit::assembly, thread_count(options.threads));
+    case Stage::explain:
+      return blueprint.explain();
+    case Stage::statements:
+      return blueprint.statements();
+    case Stage::llvm:
+      return blueprint.compile(Emit::llvm, thread_count(options.threads));
+    default:
+      return blueprint.compile(Emit::assembly, thread_count(options.threads));
   }
 }
 

@@ -34,10 +34,9 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
   Attrs attrs;
   attrs.set("rows", rows);
   ends.target = graph.add("PadBatch", "target.padded", attrs, {target, ends.count})[0];
-  Result<std::vector<ValueId>> loss =
-      graph.try_add(*model.loss.op, "loss", model.loss.attrs,
-                    {ends.output, ends.target, ends.count}, model.loss.place.span,
-                    model.loss.place.pointer);
+  Result<std::vector<ValueId>> loss = graph.try_add(
+      *model.loss.op, "loss", model.loss.attrs, {ends.output, ends.target, ends.count},
+      model.loss.place.span, model.loss.place.pointer);
   if (!loss) return loss.diagnostics();
   ends.loss = (*loss)[0];
   graph.outputs = {ends.loss};
@@ -91,8 +90,8 @@ Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
   const std::vector<ValueId> parameters = parameters_of(graph);
   Result<Gradients> differentiated = differentiate(std::move(graph), ends.loss, parameters);
   if (!differentiated) return differentiated.diagnostics();
-  graph = add_optimizer(std::move(differentiated->graph), *model.optimizer.op, model.optimizer.attrs,
-                        parameters, differentiated->of, lr, step);
+  graph = add_optimizer(std::move(differentiated->graph), *model.optimizer.op,
+                        model.optimizer.attrs, parameters, differentiated->of, lr, step);
   // Beyond this point the set of operations is final.
   graph = move_elementwise_above_views(std::move(graph));
   graph = sum_before_spreading(std::move(graph));

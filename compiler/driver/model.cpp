@@ -1,5 +1,5 @@
-#include "cnnc/cnnc.h"
 #include "compiler/frontend/model.h"
+#include "cnnc/cnnc.h"
 
 namespace cnnc {
 

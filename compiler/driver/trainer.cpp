@@ -20,8 +20,7 @@ constexpr const char* kMetaProgress = "progress";
 // Memory that kernels may use: aligned, zero.
 class AlignedBlock {
  public:
-  explicit AlignedBlock(int64_t bytes)
-      : storage_(static_cast<size_t>(bytes + kAlignment)) {
+  explicit AlignedBlock(int64_t bytes) : storage_(static_cast<size_t>(bytes + kAlignment)) {
     const auto address = reinterpret_cast<uintptr_t>(storage_.data());
     offset_ = (kAlignment - address % kAlignment) % kAlignment;
   }
@@ -141,10 +140,11 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
   impl->step = impl->object.find("step");
   impl->evaluate = impl->object.find("evaluate");
   CNNC_CHECK(impl->step != nullptr && impl->evaluate != nullptr, "the object lacks its entries");
-  for (ValueId id : step_plan.graph.inputs) impl->seeded |= step_plan.graph.values[id].name == kSeed;
+  for (ValueId id : step_plan.graph.inputs)
+    impl->seeded |= step_plan.graph.values[id].name == kSeed;
   impl->image_size = element_count(model.input_shape());
-  impl->output_size =
-      element_count(evaluation_plan.graph.type(evaluation_plan.outputs[0]).shape) / model.batch_size();
+  impl->output_size = element_count(evaluation_plan.graph.type(evaluation_plan.outputs[0]).shape) /
+                      model.batch_size();
   impl->images.resize(static_cast<size_t>(impl->image_size * model.batch_size()));
   impl->labels.resize(static_cast<size_t>(model.batch_size()));
   impl->outputs.resize(static_cast<size_t>(impl->output_size * model.batch_size()));
@@ -229,8 +229,7 @@ std::vector<Tensor> tensors_of(const std::vector<StateTensor>& list, const uint8
   std::vector<Tensor> result;
   for (const StateTensor& t : list) {
     if (!t.parameter && !with_states) continue;
-    result.push_back(
-        f32_tensor(t.name, t.shape, reinterpret_cast<const float*>(state + t.offset)));
+    result.push_back(f32_tensor(t.name, t.shape, reinterpret_cast<const float*>(state + t.offset)));
   }
   return result;
 }
@@ -245,10 +244,9 @@ Status assign(const std::vector<StateTensor>& list, uint8_t* state, const Tensor
     if (tensor == nullptr) {
       problems.push_back(file_error(path, "has no tensor \"" + t.name + "\""));
     } else if (tensor->dtype != DType::f32 || tensor->shape != t.shape) {
-      problems.push_back(file_error(path, "tensor \"" + t.name + "\" is " +
-                                              to_string(Type{tensor->dtype, tensor->shape}) +
-                                              ", but the network needs " +
-                                              to_string(Type{DType::f32, t.shape})));
+      problems.push_back(file_error(
+          path, "tensor \"" + t.name + "\" is " + to_string(Type{tensor->dtype, tensor->shape}) +
+                    ", but the network needs " + to_string(Type{DType::f32, t.shape})));
     }
   }
   if (!problems.empty()) return problems;

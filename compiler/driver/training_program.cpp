@@ -10,7 +10,8 @@ int64_t TrainingProgram::workspace_bytes() const {
   return std::max(blueprint.workspace_bytes("step"), blueprint.workspace_bytes("evaluate"));
 }
 
-Result<TrainingProgram> training_program(const ModelDescription& model, const KernelTarget& target) {
+Result<TrainingProgram> training_program(const ModelDescription& model,
+                                         const KernelTarget& target) {
   Result<Graph> step = training_graph(model, target.machine.lanes);
   if (!step) return step.diagnostics();
   Result<Graph> evaluation = evaluation_graph(model, target.machine.lanes);

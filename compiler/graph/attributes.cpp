@@ -1,6 +1,7 @@
 #include "compiler/graph/attributes.h"
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "compiler/graph/types.h"
 #include "compiler/support/check.h"
@@ -28,7 +29,7 @@ std::string to_string(const AttrValue& value) {
       std::snprintf(text, sizeof text, "%.17g", v);
       char shorter[32];
       std::snprintf(shorter, sizeof shorter, "%g", v);
-      return std::stod(shorter) == v ? shorter : text;
+      return std::strtod(shorter, nullptr) == v ? shorter : text;
     }
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(const std::string& v) const { return '"' + v + '"'; }

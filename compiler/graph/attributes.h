@@ -22,14 +22,14 @@ enum class AttrKind {
   reals,    // [0.5] or 0.5; held as a list
 };
 
-using AttrValue = std::variant<std::monostate, int64_t, double, bool, std::string, std::vector<int64_t>,
-                               std::vector<double>>;
+using AttrValue = std::variant<std::monostate, int64_t, double, bool, std::string,
+                               std::vector<int64_t>, std::vector<double>>;
 
 struct AttrSpec {
   std::string name;
   AttrKind kind = AttrKind::integer;
-  AttrValue fallback;       // the default; monostate: see `required`
-  bool required = false;    // false and no fallback: inferred, and checked where given
+  AttrValue fallback;     // the default; monostate: see `required`
+  bool required = false;  // false and no fallback: inferred, and checked where given
   double least = -std::numeric_limits<double>::infinity();  // inclusive, for every number in it
   double most = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices;

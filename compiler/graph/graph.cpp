@@ -48,7 +48,8 @@ std::vector<Type> Graph::types(const std::vector<ValueId>& ids) const {
 }
 
 ValueId Graph::add_input(std::string value_name, Type value_type) {
-  inputs.push_back(append_value(*this, std::move(value_name), std::move(value_type), ValueKind::input));
+  inputs.push_back(
+      append_value(*this, std::move(value_name), std::move(value_type), ValueKind::input));
   return inputs.back();
 }
 
@@ -111,7 +112,8 @@ std::vector<ValueId> Graph::add(const std::string& op_name, std::string node_nam
   const std::vector<Type> input_types = types(all_inputs);
   InferArgs args{attrs, input_types};
   Result<std::vector<Type>> result_types = op->infer(args);
-  CNNC_CHECK(result_types.ok(), op_name + " " + node_name + ": " + render(result_types.diagnostics()));
+  CNNC_CHECK(result_types.ok(),
+             op_name + " " + node_name + ": " + render(result_types.diagnostics()));
   return append_node(*this, *op, std::move(node_name), std::move(attrs), all_inputs, *result_types,
                      {}, {});
 }
@@ -151,7 +153,8 @@ std::string verify(const Graph& graph) {
     }
     if (node.has(kInPlace)) {
       for (size_t k = 0; k < node.outputs.size(); ++k) {
-        if (k >= node.inputs.size() || graph.type(node.inputs[k]) != graph.type(node.outputs[k])) {
+        if (k >= node.inputs.size() || node.inputs[k] == kNoValue ||
+            graph.type(node.inputs[k]) != graph.type(node.outputs[k])) {
           problems += node.name + " overwrites an input of another type\n";
         }
       }

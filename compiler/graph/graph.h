@@ -32,7 +32,7 @@ struct Node {
   Attrs attrs;
   std::vector<ValueId> inputs;  // in the order of OpDef::inputs; absent optional ones are kNoValue
   std::vector<ValueId> outputs;
-  Span span;                    // of the layer in the description, where it comes from one
+  Span span;  // of the layer in the description, where it comes from one
   std::string pointer;
 
   [[nodiscard]] bool has(Trait trait) const { return (traits & trait) != 0; }
@@ -43,7 +43,7 @@ struct Graph {
   std::string name;
   std::vector<Value> values;
   std::vector<Node> nodes;
-  std::vector<ValueId> inputs;   // kind input
+  std::vector<ValueId> inputs;  // kind input
   std::vector<ValueId> outputs;
 
   [[nodiscard]] const Type& type(ValueId id) const { return values[id].type; }

@@ -28,26 +28,27 @@ enum class OpRole {
 
 // What passes may assume. Each says which rewrite it allows.
 enum Trait : uint32_t {
-  kElementwise = 1u << 0,    // output[i] depends on input[i] alone: joins the kernel of a producer
-  kAnchor = 1u << 1,         // a reduction worth a kernel of its own; elementwise ops join it
-  kWindow = 1u << 2,         // reduces small windows of input 0: may end a kernel that an anchor began
-  kView = 1u << 3,           // the same elements in the same row-major order: no code where layout allows
-  kInPlace = 1u << 4,        // output i overwrites the memory of input i
-  kMonotone = 1u << 5,       // elementwise and non-decreasing: commutes with kSelectsMaximum
-  kSelectsMaximum = 1u << 6, // each output is the greatest of some elements of input 0
-  kSumPreserving = 1u << 7,  // the sum of the output over space and batch, per channel, is input 0's
-  kChannelSum = 1u << 8,     // sums input 0 over everything but the channel
-  kCheapGather = 1u << 9,    // each output element reads O(1) elements: recomputed in every consumer
+  kElementwise = 1u << 0,  // output[i] depends on input[i] alone: joins the kernel of a producer
+  kAnchor = 1u << 1,       // a reduction worth a kernel of its own; elementwise ops join it
+  kWindow = 1u << 2,   // reduces small windows of input 0: may end a kernel that an anchor began
+  kView = 1u << 3,     // the same elements in the same row-major order: no code where layout allows
+  kInPlace = 1u << 4,  // output i overwrites the memory of input i
+  kMonotone = 1u << 5,        // elementwise and non-decreasing: commutes with kSelectsMaximum
+  kSelectsMaximum = 1u << 6,  // each output is the greatest of some elements of input 0
+  kSumPreserving =
+      1u << 7,             // the sum of the output over space and batch, per channel, is input 0's
+  kChannelSum = 1u << 8,   // sums input 0 over everything but the channel
+  kCheapGather = 1u << 9,  // each output element reads O(1) elements: recomputed in every consumer
   kTrainingOnly = 1u << 10,  // the identity in inference (Dropout)
   kStagesInput0 = 1u << 11,  // an anchor whose schedule stages a kCheapGather producer of input 0
 };
 
 // A tensor that a layer owns, such as a weight.
 struct ParameterSpec {
-  std::string name;         // "weight": the last part of its PyTorch name
+  std::string name;  // "weight": the last part of its PyTorch name
   Shape shape;
-  double bound = 0;         // initial values are uniform in [-bound, bound) ...
-  bool kaiming = false;     // ... drawn with PyTorch's weight or bias rule; fan_in is given:
+  double bound = 0;      // initial values are uniform in [-bound, bound) ...
+  bool kaiming = false;  // ... drawn with PyTorch's weight or bias rule; fan_in is given:
   int64_t fan_in = 0;
 };
 
@@ -59,7 +60,7 @@ struct OpInput {
 };
 
 struct InferArgs {
-  Attrs& attrs;                   // infer may fill in attributes that follow from the inputs
+  Attrs& attrs;  // infer may fill in attributes that follow from the inputs
   const std::vector<Type>& inputs;
 };
 
@@ -86,7 +87,7 @@ struct GradientArgs {
 struct OpDef {
   std::string name;  // PyTorch's word: "Conv2d"
   OpRole role = OpRole::internal;
-  std::string doc;   // one line
+  std::string doc;  // one line
   std::vector<AttrSpec> attrs;
   std::vector<OpInput> inputs;
   std::vector<std::string> outputs;
@@ -104,8 +105,8 @@ struct OpDef {
   std::vector<ValueId> (*gradient)(GradientArgs&) = nullptr;
   void (*reference)(ReferenceArgs&) = nullptr;
   // Multiplications and additions, counted as the field does (padding taps included). Null: 0.
-  int64_t (*flops)(const Attrs&, const std::vector<Type>& inputs, const std::vector<Type>& outputs) =
-      nullptr;
+  int64_t (*flops)(const Attrs&, const std::vector<Type>& inputs,
+                   const std::vector<Type>& outputs) = nullptr;
 };
 
 // All ops, in the order of ops.def.

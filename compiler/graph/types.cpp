@@ -1,5 +1,7 @@
 #include "compiler/graph/types.h"
 
+#include <limits>
+
 #include "compiler/support/check.h"
 
 namespace cnnc {
@@ -7,8 +9,10 @@ namespace cnnc {
 int64_t byte_width(DType dtype) {
   switch (dtype) {
     case DType::f32:
-    case DType::i32: return 4;
-    case DType::u8: return 1;
+    case DType::i32:
+      return 4;
+    case DType::u8:
+      return 1;
   }
   CNNC_CHECK(false, "unknown dtype");
   return 0;
@@ -16,16 +20,21 @@ int64_t byte_width(DType dtype) {
 
 const char* to_string(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "f32";
-    case DType::i32: return "i32";
-    case DType::u8: return "u8";
+    case DType::f32:
+      return "f32";
+    case DType::i32:
+      return "i32";
+    case DType::u8:
+      return "u8";
   }
   return "?";
 }
 
 int64_t element_count(const Shape& shape) {
   int64_t count = 1;
-  for (int64_t extent : shape) count *= extent;
+  for (int64_t extent : shape) {
+    if (__builtin_mul_overflow(count, extent, &count)) return std::numeric_limits<int64_t>::max();
+  }
   return count;
 }
 

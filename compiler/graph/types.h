@@ -14,6 +14,7 @@ enum class DType { f32, i32, u8 };
 
 using Shape = std::vector<int64_t>;
 
+// Saturates: a shape with too many elements to count has the greatest count there is.
 [[nodiscard]] int64_t element_count(const Shape& shape);
 [[nodiscard]] std::string to_string(const Shape& shape);  // "[64, 1, 28, 28]"
 

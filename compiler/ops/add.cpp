@@ -9,8 +9,9 @@ using Halide::Func;
 using Halide::Var;
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImages, kRows});
-  if (problems.empty()) problems = expect_input(args, 1, "other", DType::f32, {kImages, kRows});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm, kRowForm});
+  if (problems.empty())
+    problems = expect_input(args, 1, "other", DType::f32, {kImageForm, kRowForm});
   if (!problems.empty()) return problems;
   if (args.inputs[0] != args.inputs[1]) {
     return error("adds tensors of one shape, but the inputs are " +
@@ -37,9 +38,7 @@ void reference(ReferenceArgs& args) {
   for (size_t i = 0; i < a.size(); ++i) args.outputs[0].data[i] = a[i] + b[i];
 }
 
-}  // namespace
-
-extern const OpDef add = []() noexcept {
+OpDef make_add() noexcept {
   OpDef op;
   op.name = "Add";
   op.role = OpRole::layer;
@@ -52,6 +51,10 @@ extern const OpDef add = []() noexcept {
   op.gradient = gradient;
   op.reference = reference;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef add = make_add();
 
 }  // namespace cnnc

@@ -11,7 +11,8 @@ using Halide::RDom;
 using Halide::Var;
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  const Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImages, kRows});
+  const Diagnostics problems =
+      expect_input(args, 0, "gradient", DType::f32, {kImageForm, kRowForm});
   if (!problems.empty()) return problems;
   return outputs_of({{DType::f32, {args.inputs[0].shape[1]}}});
 }
@@ -53,9 +54,7 @@ void reference(ReferenceArgs& args) {
   }
 }
 
-}  // namespace
-
-extern const OpDef channel_sum = []() noexcept {
+OpDef make_channel_sum() noexcept {
   OpDef op;
   op.name = "ChannelSum";
   op.doc = "Sum over everything but the channel";
@@ -66,6 +65,10 @@ extern const OpDef channel_sum = []() noexcept {
   op.lower = lower;
   op.reference = reference;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef channel_sum = make_channel_sum();
 
 }  // namespace cnnc

@@ -84,7 +84,7 @@ Window conv_window(const Attrs& attrs, int64_t height, int64_t width) {
 }
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImages});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm});
   if (!problems.empty()) return problems;
   Attrs& attrs = args.attrs;
   const Shape& in = args.inputs[0].shape;
@@ -234,7 +234,7 @@ void reference(ReferenceArgs& args) {
 }
 
 Result<std::vector<Type>> infer_input_grad(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImages});
+  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImageForm});
   if (problems.empty()) problems = expect_input(args, 1, "weight", DType::f32, {kWeightForm});
   if (!problems.empty()) return problems;
   const Shape& weight = args.inputs[1].shape;
@@ -290,8 +290,8 @@ void reference_input_grad(ReferenceArgs& args) {
 }
 
 Result<std::vector<Type>> infer_weight_grad(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImages});
-  if (problems.empty()) problems = expect_input(args, 1, "input", DType::f32, {kImages});
+  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImageForm});
+  if (problems.empty()) problems = expect_input(args, 1, "input", DType::f32, {kImageForm});
   if (!problems.empty()) return problems;
   const Shape& in = args.inputs[1].shape;
   const int64_t channels = args.inputs[0].shape[1];
@@ -365,9 +365,7 @@ int64_t flops_weight_grad(const Attrs&, const std::vector<Type>& inputs,
   return 2 * element_count(inputs[0].shape) * weight[1] * weight[2] * weight[3];
 }
 
-}  // namespace
-
-extern const OpDef conv2d = []() noexcept {
+OpDef make_conv2d() noexcept {
   OpDef op;
   op.name = "Conv2d";
   op.role = OpRole::layer;
@@ -384,9 +382,9 @@ extern const OpDef conv2d = []() noexcept {
   op.reference = reference;
   op.flops = flops;
   return op;
-}();
+}
 
-extern const OpDef conv2d_input_grad = []() noexcept {
+OpDef make_conv2d_input_grad() noexcept {
   OpDef op;
   op.name = "Conv2dInputGrad";
   op.doc = "Gradient of Conv2d with respect to its input";
@@ -400,9 +398,9 @@ extern const OpDef conv2d_input_grad = []() noexcept {
   op.reference = reference_input_grad;
   op.flops = flops_input_grad;
   return op;
-}();
+}
 
-extern const OpDef conv2d_weight_grad = []() noexcept {
+OpDef make_conv2d_weight_grad() noexcept {
   OpDef op;
   op.name = "Conv2dWeightGrad";
   op.doc = "Gradient of Conv2d with respect to its weight";
@@ -416,6 +414,12 @@ extern const OpDef conv2d_weight_grad = []() noexcept {
   op.reference = reference_weight_grad;
   op.flops = flops_weight_grad;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef conv2d = make_conv2d();
+extern const OpDef conv2d_input_grad = make_conv2d_input_grad();
+extern const OpDef conv2d_weight_grad = make_conv2d_weight_grad();
 
 }  // namespace cnnc

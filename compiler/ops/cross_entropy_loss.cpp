@@ -30,7 +30,7 @@ std::vector<AttrSpec> loss_attrs() {
 }
 
 Diagnostics check_inputs(const InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kRows});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kRowForm});
   if (!problems.empty()) return problems;
   problems = expect_type(args, 1, "target", {DType::i32, {args.inputs[0].shape[0]}});
   if (problems.empty() && is_given(args, 2)) {
@@ -166,9 +166,7 @@ void reference_grad(ReferenceArgs& args) {
   });
 }
 
-}  // namespace
-
-extern const OpDef cross_entropy_loss = []() noexcept {
+OpDef make_cross_entropy_loss() noexcept {
   OpDef op;
   op.name = "CrossEntropyLoss";
   op.role = OpRole::loss;
@@ -181,9 +179,9 @@ extern const OpDef cross_entropy_loss = []() noexcept {
   op.gradient = gradient;
   op.reference = reference;
   return op;
-}();
+}
 
-extern const OpDef cross_entropy_loss_grad = []() noexcept {
+OpDef make_cross_entropy_loss_grad() noexcept {
   OpDef op;
   op.name = "CrossEntropyLossGrad";
   op.doc = "Gradient of CrossEntropyLoss with respect to the logits";
@@ -194,6 +192,11 @@ extern const OpDef cross_entropy_loss_grad = []() noexcept {
   op.lower = lower_grad;
   op.reference = reference_grad;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef cross_entropy_loss = make_cross_entropy_loss();
+extern const OpDef cross_entropy_loss_grad = make_cross_entropy_loss_grad();
 
 }  // namespace cnnc

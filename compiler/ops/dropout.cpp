@@ -48,7 +48,7 @@ uint32_t threshold(double p) { return static_cast<uint32_t>(std::floor(p * 42949
 float scale(double p) { return static_cast<float>(1 / (1 - p)); }
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImages, kRows});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm, kRowForm});
   if (problems.empty() && is_given(args, 1)) {
     problems = expect_type(args, 1, "seed", {DType::i32, {1}});
   }
@@ -109,9 +109,7 @@ void reference(ReferenceArgs& args) {
   }
 }
 
-}  // namespace
-
-extern const OpDef dropout = []() noexcept {
+OpDef make_dropout() noexcept {
   OpDef op;
   op.name = "Dropout";
   op.role = OpRole::layer;
@@ -126,6 +124,10 @@ extern const OpDef dropout = []() noexcept {
   op.gradient = gradient;
   op.reference = reference;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef dropout = make_dropout();
 
 }  // namespace cnnc

@@ -10,7 +10,7 @@ using Halide::Func;
 using Halide::Var;
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImages, kRows});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm, kRowForm});
   if (!problems.empty()) return problems;
   const Shape& in = args.inputs[0].shape;
   const int64_t rank = args.inputs[0].rank();
@@ -84,9 +84,7 @@ std::vector<ValueId> gradient_unflatten(GradientArgs& args) {
   return result;
 }
 
-}  // namespace
-
-extern const OpDef flatten = []() noexcept {
+OpDef make_flatten() noexcept {
   OpDef op;
   op.name = "Flatten";
   op.role = OpRole::layer;
@@ -103,9 +101,9 @@ extern const OpDef flatten = []() noexcept {
   op.gradient = gradient;
   op.reference = reference;
   return op;
-}();
+}
 
-extern const OpDef unflatten = []() noexcept {
+OpDef make_unflatten() noexcept {
   OpDef op;
   op.name = "Unflatten";
   op.doc = "[N, C * H * W] to [N, C, H, W]";
@@ -122,6 +120,11 @@ extern const OpDef unflatten = []() noexcept {
   op.gradient = gradient_unflatten;
   op.reference = reference;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef flatten = make_flatten();
+extern const OpDef unflatten = make_unflatten();
 
 }  // namespace cnnc

@@ -184,9 +184,7 @@ int64_t flops_weight_grad(const Attrs&, const std::vector<Type>& inputs,
   return 2 * inputs[0].shape[0] * element_count(outputs[0].shape);
 }
 
-}  // namespace
-
-extern const OpDef linear = []() noexcept {
+OpDef make_linear() noexcept {
   OpDef op;
   op.name = "Linear";
   op.role = OpRole::layer;
@@ -207,9 +205,9 @@ extern const OpDef linear = []() noexcept {
   op.reference = reference;
   op.flops = flops;
   return op;
-}();
+}
 
-extern const OpDef linear_input_grad = []() noexcept {
+OpDef make_linear_input_grad() noexcept {
   OpDef op;
   op.name = "LinearInputGrad";
   op.doc = "Gradient of Linear with respect to its input";
@@ -222,9 +220,9 @@ extern const OpDef linear_input_grad = []() noexcept {
   op.reference = reference_input_grad;
   op.flops = flops;
   return op;
-}();
+}
 
-extern const OpDef linear_weight_grad = []() noexcept {
+OpDef make_linear_weight_grad() noexcept {
   OpDef op;
   op.name = "LinearWeightGrad";
   op.doc = "Gradient of Linear with respect to its weight";
@@ -237,6 +235,12 @@ extern const OpDef linear_weight_grad = []() noexcept {
   op.reference = reference_weight_grad;
   op.flops = flops_weight_grad;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef linear = make_linear();
+extern const OpDef linear_input_grad = make_linear_input_grad();
+extern const OpDef linear_weight_grad = make_linear_weight_grad();
 
 }  // namespace cnnc

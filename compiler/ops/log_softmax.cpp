@@ -17,7 +17,7 @@ using Halide::RDom;
 using Halide::Var;
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImages, kRows});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm, kRowForm});
   if (problems.empty()) problems = settle_dim(args);
   if (!problems.empty()) return problems;
   return outputs_of({args.inputs[0]});
@@ -64,7 +64,7 @@ void reference(ReferenceArgs& args) {
 }
 
 Result<std::vector<Type>> infer_grad(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImages, kRows});
+  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImageForm, kRowForm});
   if (problems.empty()) problems = expect_type(args, 1, "output", args.inputs[0]);
   if (problems.empty()) problems = settle_dim(args);
   if (!problems.empty()) return problems;
@@ -104,9 +104,7 @@ void reference_grad(ReferenceArgs& args) {
                  });
 }
 
-}  // namespace
-
-extern const OpDef log_softmax = []() noexcept {
+OpDef make_log_softmax() noexcept {
   OpDef op;
   op.name = "LogSoftmax";
   op.role = OpRole::layer;
@@ -119,9 +117,9 @@ extern const OpDef log_softmax = []() noexcept {
   op.gradient = gradient;
   op.reference = reference;
   return op;
-}();
+}
 
-extern const OpDef log_softmax_grad = []() noexcept {
+OpDef make_log_softmax_grad() noexcept {
   OpDef op;
   op.name = "LogSoftmaxGrad";
   op.doc = "Gradient of LogSoftmax with respect to its input, from its output";
@@ -132,6 +130,11 @@ extern const OpDef log_softmax_grad = []() noexcept {
   op.lower = lower_grad;
   op.reference = reference_grad;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef log_softmax = make_log_softmax();
+extern const OpDef log_softmax_grad = make_log_softmax_grad();
 
 }  // namespace cnnc

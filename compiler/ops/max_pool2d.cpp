@@ -87,7 +87,7 @@ bool covers_input(const WindowAxis& axis) {
 DType index_type(const Window& window) { return window.taps() > 255 ? DType::i32 : DType::u8; }
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImages});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm});
   if (!problems.empty()) return problems;
   Attrs& attrs = args.attrs;
   const Shape& in = args.inputs[0].shape;
@@ -237,7 +237,7 @@ void reference(ReferenceArgs& args) {
 }
 
 Result<std::vector<Type>> infer_grad(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImages});
+  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImageForm});
   if (!problems.empty()) return problems;
   const Shape& shape = args.inputs[0].shape;
   const int64_t height = args.attrs.integer("input_height");
@@ -335,9 +335,7 @@ void reference_grad(ReferenceArgs& args) {
   }
 }
 
-}  // namespace
-
-extern const OpDef max_pool2d = []() noexcept {
+OpDef make_max_pool2d() noexcept {
   OpDef op;
   op.name = "MaxPool2d";
   op.role = OpRole::layer;
@@ -352,9 +350,9 @@ extern const OpDef max_pool2d = []() noexcept {
   op.gradient = gradient;
   op.reference = reference;
   return op;
-}();
+}
 
-extern const OpDef max_pool2d_grad = []() noexcept {
+OpDef make_max_pool2d_grad() noexcept {
   OpDef op;
   op.name = "MaxPool2dGrad";
   op.doc = "Gradient of MaxPool2d with respect to its input, from the winning taps";
@@ -367,6 +365,11 @@ extern const OpDef max_pool2d_grad = []() noexcept {
   op.lower = lower_grad;
   op.reference = reference_grad;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef max_pool2d = make_max_pool2d();
+extern const OpDef max_pool2d_grad = make_max_pool2d_grad();
 
 }  // namespace cnnc

@@ -12,7 +12,7 @@ using Halide::Func;
 using Halide::Var;
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImages, kRows});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm, kRowForm});
   if (!problems.empty()) return problems;
   const Shape& in = args.inputs[0].shape;
   for (const char* name : {"mean", "std"}) {
@@ -90,9 +90,7 @@ void reference(ReferenceArgs& args) {
   }
 }
 
-}  // namespace
-
-extern const OpDef normalize = []() noexcept {
+OpDef make_normalize() noexcept {
   OpDef op;
   op.name = "Normalize";
   op.doc = "(x - mean) / std, per channel or with one pair for all";
@@ -109,6 +107,10 @@ extern const OpDef normalize = []() noexcept {
   op.gradient = gradient;
   op.reference = reference;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef normalize = make_normalize();
 
 }  // namespace cnnc

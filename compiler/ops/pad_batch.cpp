@@ -106,9 +106,7 @@ void reference(ReferenceArgs& args) {
   for (int64_t i = 0; i < copied; ++i) output.data[i] = input.data[i];
 }
 
-}  // namespace
-
-extern const OpDef pad_batch = []() noexcept {
+OpDef make_pad_batch() noexcept {
   OpDef op;
   op.name = "PadBatch";
   op.doc = "The first `count` rows of a batch (all of them without it), followed by rows of zeros";
@@ -120,9 +118,9 @@ extern const OpDef pad_batch = []() noexcept {
   op.gradient = gradient_pad;
   op.reference = reference;
   return op;
-}();
+}
 
-extern const OpDef crop_batch = []() noexcept {
+OpDef make_crop_batch() noexcept {
   OpDef op;
   op.name = "CropBatch";
   op.doc = "The first rows of a batch";
@@ -134,6 +132,11 @@ extern const OpDef crop_batch = []() noexcept {
   op.gradient = gradient_crop;
   op.reference = reference;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef pad_batch = make_pad_batch();
+extern const OpDef crop_batch = make_crop_batch();
 
 }  // namespace cnnc

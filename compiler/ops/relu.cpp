@@ -14,7 +14,7 @@ using Halide::Func;
 using Halide::Var;
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  const Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImages, kRows});
+  const Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm, kRowForm});
   if (!problems.empty()) return problems;
   return outputs_of({args.inputs[0]});
 }
@@ -42,7 +42,7 @@ void reference(ReferenceArgs& args) {
 }
 
 Result<std::vector<Type>> infer_grad(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImages, kRows});
+  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImageForm, kRowForm});
   if (problems.empty()) problems = expect_type(args, 1, "output", args.inputs[0]);
   if (!problems.empty()) return problems;
   return outputs_of({args.inputs[0]});
@@ -65,9 +65,7 @@ void reference_grad(ReferenceArgs& args) {
   }
 }
 
-}  // namespace
-
-extern const OpDef relu = []() noexcept {
+OpDef make_relu() noexcept {
   OpDef op;
   op.name = "ReLU";
   op.role = OpRole::layer;
@@ -80,9 +78,9 @@ extern const OpDef relu = []() noexcept {
   op.gradient = gradient;
   op.reference = reference;
   return op;
-}();
+}
 
-extern const OpDef relu_grad = []() noexcept {
+OpDef make_relu_grad() noexcept {
   OpDef op;
   op.name = "ReLUGrad";
   op.doc = "Gradient of ReLU with respect to its input, from its output";
@@ -93,6 +91,11 @@ extern const OpDef relu_grad = []() noexcept {
   op.lower = lower_grad;
   op.reference = reference_grad;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef relu = make_relu();
+extern const OpDef relu_grad = make_relu_grad();
 
 }  // namespace cnnc

@@ -1,5 +1,8 @@
 // What the records share: attribute tables, checks of inputs, and element access in references.
 //
+// Each record is a constant that is made before main. What makes it is noexcept, since nobody could
+// catch what it throws.
+//
 // An infer function may rely on attributes being of the kind and in the range that their AttrSpec
 // says; everything else, inputs above all, it checks itself.
 #pragma once
@@ -13,8 +16,8 @@
 namespace cnnc {
 
 // The forms of activations.
-constexpr const char* kImages = "[N, C, H, W]";
-constexpr const char* kRows = "[N, C]";
+constexpr const char* kImageForm = "[N, C, H, W]";
+constexpr const char* kRowForm = "[N, C]";
 
 // Inclusive bounds of every number of an attribute.
 struct Range {

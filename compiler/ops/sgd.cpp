@@ -92,9 +92,7 @@ void reference(ReferenceArgs& args) {
   }
 }
 
-}  // namespace
-
-extern const OpDef sgd = []() noexcept {
+OpDef make_sgd() noexcept {
   OpDef op;
   op.name = "SGD";
   op.role = OpRole::optimizer;
@@ -116,6 +114,10 @@ extern const OpDef sgd = []() noexcept {
   op.lower = lower;
   op.reference = reference;
   return op;
-}();
+}
+
+}  // namespace
+
+extern const OpDef sgd = make_sgd();
 
 }  // namespace cnnc

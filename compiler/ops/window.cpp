@@ -52,7 +52,7 @@ Diagnostics expect_fit(const Window& window) {
 }
 
 Expr read_position(const WindowAxis& axis, RDom& r, const Expr& o, const Expr& k) {
-  const Expr p = o * constant(axis.stride) + k * constant(axis.dilation) - constant(axis.before);
+  Expr p = o * constant(axis.stride) + k * constant(axis.dilation) - constant(axis.before);
   const bool starts_inside = axis.starts_inside(0);
   const bool ends_inside = axis.ends_inside(axis.kernel - 1);
   if (starts_inside && ends_inside) return p;
@@ -66,7 +66,7 @@ Expr read_position(const WindowAxis& axis, RDom& r, const Expr& o, const Expr& k
 
 Expr reading_output(const WindowAxis& axis, RDom& r, const Expr& p, const Expr& k) {
   const Expr t = p + constant(axis.before) - k * constant(axis.dilation);
-  const Expr o = t / constant(axis.stride);
+  Expr o = t / constant(axis.stride);
   if (axis.stride > 1) r.where(t % constant(axis.stride) == 0);
   const bool starts_inside = axis.before >= axis.span() - 1;
   const bool ends_inside = (axis.in - 1 + axis.before) / axis.stride < axis.out;

@@ -1,4 +1,6 @@
 // fold_flatten: a linear layer on a flattened image is a convolution whose window is the image.
+#include <map>
+
 #include "compiler/passes/passes.h"
 
 namespace cnnc {
@@ -9,17 +11,18 @@ Graph fold_flatten(Graph graph) {
   result.values = graph.values;
   result.inputs = graph.inputs;
   result.outputs = graph.outputs;
-  std::vector<ValueId> renamed(graph.values.size());
-  for (size_t id = 0; id < renamed.size(); ++id) renamed[id] = static_cast<ValueId>(id);
+  std::map<ValueId, ValueId> renamed;
 
   for (Node node : graph.nodes) {
     for (ValueId& id : node.inputs) {
-      if (id != kNoValue) id = renamed[id];
+      const auto found = renamed.find(id);
+      if (found != renamed.end()) id = found->second;
     }
     const int32_t producer =
-        node.op->name == "Linear" ? graph.values[node.inputs[0]].producer : -1;
-    const bool folds = producer >= 0 && graph.nodes[producer].has(kView) &&
-                       graph.type(graph.nodes[producer].inputs[0]).rank() == 4;
+        node.op->name == "Linear" ? result.values[node.inputs[0]].producer : -1;
+    const bool folds = producer >= 0 && result.nodes[producer].has(kView) &&
+                       result.type(result.nodes[producer].inputs[0]).rank() == 4 &&
+                       result.type(node.inputs[1]).rank() == 2;
     if (!folds) {
       for (ValueId id : node.outputs) {
         result.values[id].producer = static_cast<int32_t>(result.nodes.size());
@@ -27,7 +30,7 @@ Graph fold_flatten(Graph graph) {
       result.nodes.push_back(std::move(node));
       continue;
     }
-    const ValueId image = result.nodes[result.values[node.inputs[0]].producer].inputs[0];
+    const ValueId image = result.nodes[producer].inputs[0];
     const Shape in = result.type(image).shape;
     // The same elements in the same order, under another shape.
     Shape& weight = result.values[node.inputs[1]].type.shape;

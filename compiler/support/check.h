@@ -15,7 +15,7 @@ class InternalError : public std::logic_error {
 
 }  // namespace cnnc
 
-#define CNNC_CHECK(condition, ...)                                                     \
-  do {                                                                                 \
+#define CNNC_CHECK(condition, ...)                                                          \
+  do {                                                                                      \
     if (!(condition)) ::cnnc::internal_error(__FILE__, __LINE__, std::string(__VA_ARGS__)); \
   } while (false)

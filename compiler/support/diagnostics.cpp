@@ -9,12 +9,17 @@ constexpr int64_t kQuotedWidth = 120;
 
 const char* severity_name(Severity severity) {
   switch (severity) {
-    case Severity::error: return "error";
-    case Severity::warning: return "warning";
-    case Severity::note: return "note";
+    case Severity::error:
+      return "error";
+    case Severity::warning:
+      return "warning";
+    case Severity::note:
+      return "note";
   }
   return "error";
 }
+
+bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 
 // The quoted source line with a caret under the span; long lines are cut around the span.
 std::string quote(const Span& span, LineColumn at) {
@@ -24,14 +29,21 @@ std::string quote(const Span& span, LineColumn at) {
   int64_t line_begin = begin - (at.column - 1);
   int64_t line_end = line_begin;
   while (line_end < size && text[line_end] != '\n' && text[line_end] != '\r') ++line_end;
-  if (begin - line_begin > kQuotedWidth / 2) line_begin = begin - kQuotedWidth / 2;
-  line_end = std::min(line_end, line_begin + kQuotedWidth);
-  std::string line = text.substr(line_begin, line_end - line_begin);
+  if (line_end - line_begin > kQuotedWidth) {
+    line_begin = std::max(line_begin, begin - kQuotedWidth / 2);
+    line_end = std::min(line_end, line_begin + kQuotedWidth);
+  }
+  std::string line;
   std::string caret;
-  for (int64_t i = line_begin; i < begin && i < line_end; ++i) caret += text[i] == '\t' ? '\t' : ' ';
+  for (int64_t i = line_begin; i < line_end; ++i) {
+    const bool control = static_cast<unsigned char>(text[i]) < 0x20 || text[i] == 0x7F;
+    line += control && text[i] != '\t' ? '?' : text[i];
+    if (i < begin && !continues_character(text[i])) caret += text[i] == '\t' ? '\t' : ' ';
+  }
   caret += '^';
-  const int64_t marked = std::min(span.end, line_end) - begin;
-  for (int64_t i = 1; i < marked; ++i) caret += '~';
+  for (int64_t i = begin + 1; i < std::min(span.end, line_end); ++i) {
+    if (!continues_character(text[i])) caret += '~';
+  }
   return "  " + line + "\n  " + caret + "\n";
 }
 

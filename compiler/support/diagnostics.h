@@ -51,7 +51,9 @@ using Diagnostics = std::vector<Diagnostic>;
 [[nodiscard]] std::string render(const Diagnostic& diagnostic);
 [[nodiscard]] std::string render(const Diagnostics& diagnostics);
 
-// The candidate with the least edit distance to `word`, or empty if none is near enough to be meant.
-[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+// The candidate with the least edit distance to `word`, or empty if none is near enough to be
+// meant.
+[[nodiscard]] std::string nearest(std::string_view word,
+                                  const std::vector<std::string>& candidates);
 
 }  // namespace cnnc

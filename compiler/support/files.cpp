@@ -1,5 +1,6 @@
 #include "compiler/support/files.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -7,7 +8,6 @@
 #include <system_error>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace cnnc {
@@ -37,6 +37,8 @@ Result<std::string> read_file(const std::string& path) {
   std::FILE* file = std::fopen(path.c_str(), "rb");
   if (!file) return system_error(path, "open");
   std::string bytes;
+  const std::uintmax_t size = std::filesystem::file_size(path, code);
+  if (!code) bytes.reserve(static_cast<size_t>(size));
   char buffer[1 << 16];
   size_t count = 0;
   while ((count = std::fread(buffer, 1, sizeof buffer, file)) > 0) bytes.append(buffer, count);
@@ -47,12 +49,16 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 Status write_file_atomically(const std::string& path, std::string_view bytes) {
-  std::string temporary = path + ".XXXXXX";
-  const int file = ::mkstemp(temporary.data());
+  // Names of other writers, in this process or another, differ.
+  static std::atomic<uint64_t> counter{0};
+  std::string temporary;
+  int file = -1;
+  do {
+    temporary = path + "." + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp";
+    file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (file < 0 && errno == EEXIST);
   if (file < 0) return system_error(path, "write");
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  bool ok = write_all(file, bytes) && ::fchmod(file, 0666 & ~mask) == 0;
+  bool ok = write_all(file, bytes);
   ok = ::close(file) == 0 && ok;
   ok = ok && std::rename(temporary.c_str(), path.c_str()) == 0;
   if (ok) return success();

@@ -11,8 +11,8 @@ namespace cnnc {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                           // NOLINT: implicit by design
-  Result(Diagnostic diagnostic) : diagnostics_{std::move(diagnostic)} {}  // NOLINT
+  Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by design
+  Result(Diagnostic diagnostic) : diagnostics_{std::move(diagnostic)} {}    // NOLINT
   Result(Diagnostics diagnostics) : diagnostics_(std::move(diagnostics)) {  // NOLINT
     CNNC_CHECK(!diagnostics_.empty(), "a failed result without a diagnostic");
   }

@@ -1,6 +1,5 @@
 """Lists and files agree: ops, their list and their tests; tests and the build; sizes of files."""
 import argparse
-import json
 import pathlib
 import re
 
@@ -66,12 +65,6 @@ def check_sizes(files):
     return problems
 
 
-def compiled_files(build):
-    commands = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
-    return {str(pathlib.Path(each["file"]).relative_to(sources.ROOT)) for each in commands
-            if pathlib.Path(each["file"]).is_relative_to(sources.ROOT)}
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", help="folder with compile_commands.json, to check the tests")
@@ -80,5 +73,5 @@ if __name__ == "__main__":
                                                                       ".py")}
     found = check_ops(all_files) + check_sizes(all_files)
     if arguments.build:
-        found += check_compiled(all_files, compiled_files(arguments.build))
+        found += check_compiled(all_files, sources.compiled(arguments.build))
     sources.finish(found)

@@ -5,9 +5,7 @@ Most of a run goes into Halide's and LLVM's headers: files that include those ar
 --all (tools/lint.sh), the others in every test run.
 """
 import argparse
-import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -37,9 +35,9 @@ def is_heavy(path, files, seen=None):
     return False
 
 
-def tidy(build, path):
+def tidy(build, name):
     """What clang-tidy says about the file; empty if nothing."""
-    run = subprocess.run([TOOL, "--quiet", "-p", build, str(sources.ROOT / path)],
+    run = subprocess.run([TOOL, "--quiet", "-p", build, name],
                          capture_output=True, text=True, check=False)
     # Its stderr counts warnings in other people's headers.
     return run.stdout if run.returncode == 0 else run.stdout + run.stderr
@@ -54,14 +52,13 @@ if __name__ == "__main__":
     if shutil.which(TOOL) is None:
         print(f"{TOOL} is not installed; tools/setup.sh does that")
         sys.exit(sources.SKIPPED)
-    commands = json.loads((pathlib.Path(arguments.build) / "compile_commands.json").read_text())
-    built = {each["file"] for each in commands}
+    built = sources.compiled(arguments.build)
     texts = {path: sources.read(path) for path in sources.tracked(".c", ".h", ".cpp")}
     chosen = [path for path in texts
-              if path.startswith(FOLDERS) and str(sources.ROOT / path) in built
+              if path.startswith(FOLDERS) and path in built
               and (arguments.all or not is_heavy(path, texts))
               and (not arguments.files or path in arguments.files)]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        said = list(pool.map(lambda path: tidy(arguments.build, path), chosen))
+        said = list(pool.map(lambda path: tidy(arguments.build, built[path]), chosen))
     print(f"{len(chosen)} files")
     sources.finish([text for text in said if text.strip()])

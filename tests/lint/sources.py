@@ -1,4 +1,5 @@
 """The files of the repository, for the checks beside this one."""
+import json
 import pathlib
 import subprocess
 import sys
@@ -25,6 +26,14 @@ def tracked(*endings):
 
 def read(path):
     return (ROOT / path).read_text(encoding="utf-8")
+
+
+def compiled(build):
+    """{path below the root: its name in the build} of the files that a build compiles."""
+    commands = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
+    names = {pathlib.Path(each["file"]).resolve(): each["file"] for each in commands}
+    return {str(path.relative_to(ROOT)): name for path, name in names.items()
+            if path.is_relative_to(ROOT)}
 
 
 def finish(problems):

@@ -23,24 +23,27 @@ std::string describe(const Case& c) {
          std::to_string(c.groups);
 }
 
-const std::vector<Case> kCases = {
-    {1, 1, 1, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
-    {1, 3, 5, 7, 2, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
-    {5, 2, 6, 5, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
-    {2, 3, 9, 8, 4, {3, 2}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, false},
-    {16, 2, 7, 7, 3, {3, 3}, {3, 3}, {0, 0, 0, 0}, {1, 1}},
-    {1, 2, 11, 10, 2, {3, 3}, {2, 3}, {1, 1, 1, 1}, {1, 1}},
-    {4, 2, 9, 9, 2, {3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}},
-    {1, 1, 8, 9, 2, {3, 3}, {2, 2}, {2, 1, 0, 3}, {2, 1}},
-    {2, 4, 5, 5, 6, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2},
-    {4, 6, 7, 6, 6, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 6},
-    {1, 3, 6, 6, 6, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}, 3, false},
-    {2, 2, 3, 4, 2, {2, 2}, {1, 1}, {0, 0, 1, 1}, {1, 1}},
-    {1, 2, 2, 2, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
-    {1, 1, 13, 4, 1, {2, 1}, {5, 4}, {0, 0, 0, 0}, {1, 1}},  // inputs that no window reads
-    {3, 1, 3, 3, 2, {2, 2}, {2, 2}, {3, 3, 3, 3}, {1, 1}},   // windows all in the padding
-    {1, 2, 12, 12, 2, {7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}},
-};
+const std::vector<Case>& cases() {
+  static const std::vector<Case> list = {
+      {1, 1, 1, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+      {1, 3, 5, 7, 2, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+      {5, 2, 6, 5, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+      {2, 3, 9, 8, 4, {3, 2}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, false},
+      {16, 2, 7, 7, 3, {3, 3}, {3, 3}, {0, 0, 0, 0}, {1, 1}},
+      {1, 2, 11, 10, 2, {3, 3}, {2, 3}, {1, 1, 1, 1}, {1, 1}},
+      {4, 2, 9, 9, 2, {3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}},
+      {1, 1, 8, 9, 2, {3, 3}, {2, 2}, {2, 1, 0, 3}, {2, 1}},
+      {2, 4, 5, 5, 6, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2},
+      {4, 6, 7, 6, 6, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 6},
+      {1, 3, 6, 6, 6, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}, 3, false},
+      {2, 2, 3, 4, 2, {2, 2}, {1, 1}, {0, 0, 1, 1}, {1, 1}},
+      {1, 2, 2, 2, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+      {1, 1, 13, 4, 1, {2, 1}, {5, 4}, {0, 0, 0, 0}, {1, 1}},  // inputs that no window reads
+      {3, 1, 3, 3, 2, {2, 2}, {2, 2}, {3, 3, 3, 3}, {1, 1}},   // windows all in the padding
+      {1, 2, 12, 12, 2, {7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}},
+  };
+  return list;
+}
 
 Attrs window_attrs(const Case& c) {
   return attrs_of({{"kernel_size", c.kernel},
@@ -156,8 +159,8 @@ TEST_CASE("Conv2d has PyTorch's parameters", "[conv2d]") {
 }
 
 TEST_CASE("Conv2d computes what its reference computes", "[conv2d]") {
-  for (size_t i = 0; i < kCases.size(); ++i) {
-    const Case& c = kCases[i];
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     std::vector<Operand> inputs = {random_tensor(input_shape(c), random),
@@ -168,8 +171,8 @@ TEST_CASE("Conv2d computes what its reference computes", "[conv2d]") {
 }
 
 TEST_CASE("Conv2dInputGrad computes what its reference computes", "[conv2d]") {
-  for (size_t i = 0; i < kCases.size(); ++i) {
-    const Case& c = kCases[i];
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     Attrs attrs = window_attrs(c);
@@ -182,8 +185,8 @@ TEST_CASE("Conv2dInputGrad computes what its reference computes", "[conv2d]") {
 }
 
 TEST_CASE("Conv2dWeightGrad computes what its reference computes", "[conv2d]") {
-  for (size_t i = 0; i < kCases.size(); ++i) {
-    const Case& c = kCases[i];
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     const ReferenceTensor upstream = random_tensor(output_shape(c), random);
@@ -211,7 +214,7 @@ TEST_CASE("The gradient ops of Conv2d check their inputs", "[conv2d]") {
 
 TEST_CASE("Conv2d's gradient rule agrees with finite differences", "[conv2d][gradient]") {
   for (size_t i : {0, 2, 3, 5, 6, 7, 8, 9, 11, 13, 14}) {
-    Case c = kCases[i];
+    Case c = cases()[i];
     c.batch = std::min<int64_t>(c.batch, 2);
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));

@@ -119,6 +119,7 @@ std::vector<ReferenceTensor> compile_and_run(const SingleNode& single,
       .realize(Halide::Realization(buffers), Halide::get_jit_target_from_environment().with_feature(
                                                  Halide::Target::CheckUnsafePromises));
   std::vector<ReferenceTensor> results;
+  results.reserve(buffers.size());
   for (size_t i = 0; i < buffers.size(); ++i) {
     results.push_back(tensor_of(output_types[i], buffers[i]));
   }
@@ -176,7 +177,8 @@ ReferenceTensor spread_tensor(const Shape& shape, std::mt19937& random) {
   ReferenceTensor result = zeros(shape);
   const int64_t count = element_count(shape);
   for (int64_t i = 0; i < count; ++i) {
-    result.data[i] = (static_cast<double>(i - count / 2) + 0.5) / 32;
+    const int64_t centred = i - count / 2;
+    result.data[i] = (static_cast<double>(centred) + 0.5) / 32;
   }
   for (int64_t i = count - 1; i > 0; --i) {
     std::swap(result.data[i], result.data[std::uniform_int_distribution<int64_t>(0, i)(random)]);
@@ -200,6 +202,7 @@ std::vector<ReferenceTensor> run_reference(const std::string& op, const Attrs& a
   const SingleNode single = single_node(op, attrs, inputs);
   const std::vector<ReferenceTensor> values = interpret(single.graph, single.given);
   std::vector<ReferenceTensor> results;
+  results.reserve(single.graph.outputs.size());
   for (ValueId id : single.graph.outputs) results.push_back(values[id]);
   return results;
 }
@@ -253,6 +256,7 @@ void check_gradient(const std::string& op, const Attrs& attrs, const std::vector
   std::vector<ValueId> output_gradients(graph.outputs.size(), kNoValue);
   output_gradients[0] = upstream;
   std::vector<bool> wanted;
+  wanted.reserve(inputs.size());
   for (const Operand& operand : inputs) {
     wanted.push_back(!operand.value.shape.empty() && operand.dtype == DType::f32);
   }

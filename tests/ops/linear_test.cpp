@@ -11,9 +11,12 @@ struct Case {
   bool bias = true;
 };
 
-const std::vector<Case> kCases = {
-    {1, 1, 1}, {1, 7, 3}, {5, 33, 4}, {16, 64, 10, false}, {3, 31, 1}, {2, 32, 5}, {4, 100, 9},
-};
+const std::vector<Case>& cases() {
+  static const std::vector<Case> list = {
+      {1, 1, 1}, {1, 7, 3}, {5, 33, 4}, {16, 64, 10, false}, {3, 31, 1}, {2, 32, 5}, {4, 100, 9},
+  };
+  return list;
+}
 
 std::string describe(const Case& c) {
   return "batch " + std::to_string(c.batch) + ", " + std::to_string(c.in) + " to " +
@@ -57,8 +60,8 @@ TEST_CASE("Linear has PyTorch's parameters", "[linear]") {
 }
 
 TEST_CASE("Linear and its gradients compute what their references compute", "[linear]") {
-  for (size_t i = 0; i < kCases.size(); ++i) {
-    const Case& c = kCases[i];
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     const ReferenceTensor input = random_tensor({c.batch, c.in}, random);

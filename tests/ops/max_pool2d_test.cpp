@@ -15,22 +15,25 @@ struct Case {
   bool ceil_mode = false;
 };
 
-const std::vector<Case> kCases = {
-    {{1, 1, 1, 1}, {1, 1}, {1, 1}, {0, 0}, {1, 1}},
-    {{2, 3, 8, 8}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
-    {{5, 2, 7, 9}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
-    {{1, 2, 7, 9}, {2, 2}, {2, 2}, {0, 0}, {1, 1}, true},
-    {{2, 2, 9, 8}, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
-    {{2, 2, 9, 8}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true},
-    {{1, 2, 10, 11}, {3, 2}, {3, 3}, {1, 0}, {1, 1}, true},
-    {{1, 1, 9, 9}, {3, 3}, {1, 1}, {1, 1}, {2, 2}},
-    {{1, 2, 11, 7}, {2, 3}, {4, 3}, {1, 1}, {3, 1}},         // gaps between windows
-    {{1, 2, 11, 13}, {2, 2}, {5, 5}, {0, 0}, {2, 3}, true},  // gaps within windows
-    {{1, 1, 5, 6}, {5, 5}, {1, 1}, {2, 2}, {1, 1}},          // many windows per element
-    {{1, 2, 12, 11}, {9, 8}, {3, 2}, {4, 4}, {1, 1}, true},  // too many taps to unroll
-    {{1, 1, 20, 19}, {17, 17}, {2, 3}, {8, 8}, {1, 1}},      // index of 32 bits
-    {{1, 1, 3, 3}, {4, 4}, {3, 3}, {1, 1}, {1, 1}, true},    // window larger than the input
-};
+const std::vector<Case>& cases() {
+  static const std::vector<Case> list = {
+      {{1, 1, 1, 1}, {1, 1}, {1, 1}, {0, 0}, {1, 1}},
+      {{2, 3, 8, 8}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
+      {{5, 2, 7, 9}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
+      {{1, 2, 7, 9}, {2, 2}, {2, 2}, {0, 0}, {1, 1}, true},
+      {{2, 2, 9, 8}, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
+      {{2, 2, 9, 8}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true},
+      {{1, 2, 10, 11}, {3, 2}, {3, 3}, {1, 0}, {1, 1}, true},
+      {{1, 1, 9, 9}, {3, 3}, {1, 1}, {1, 1}, {2, 2}},
+      {{1, 2, 11, 7}, {2, 3}, {4, 3}, {1, 1}, {3, 1}},         // gaps between windows
+      {{1, 2, 11, 13}, {2, 2}, {5, 5}, {0, 0}, {2, 3}, true},  // gaps within windows
+      {{1, 1, 5, 6}, {5, 5}, {1, 1}, {2, 2}, {1, 1}},          // many windows per element
+      {{1, 2, 12, 11}, {9, 8}, {3, 2}, {4, 4}, {1, 1}, true},  // too many taps to unroll
+      {{1, 1, 20, 19}, {17, 17}, {2, 3}, {8, 8}, {1, 1}},      // index of 32 bits
+      {{1, 1, 3, 3}, {4, 4}, {3, 3}, {1, 1}, {1, 1}, true},    // window larger than the input
+  };
+  return list;
+}
 
 std::string describe(const Case& c) {
   return to_string(c.input) + ", kernel " + to_string(c.kernel) + ", stride " +
@@ -99,20 +102,20 @@ TEST_CASE("MaxPool2d says what is wrong", "[max_pool2d]") {
         "a window with kernel_size [3, 1] and dilation [2, 1] covers nothing but padding of the "
         "input [1, 1, 1, 1]");
   CHECK(
-      outcome_of("MaxPool2dGrad", grad_attrs(kCases[1]), {f32({2, 3, 4, 4}), f32({2, 3, 4, 4})}) ==
+      outcome_of("MaxPool2dGrad", grad_attrs(cases()[1]), {f32({2, 3, 4, 4}), f32({2, 3, 4, 4})}) ==
       "the index must be u8[2, 3, 4, 4], but is f32[2, 3, 4, 4]");
 }
 
 TEST_CASE("MaxPool2dGrad is a cheap gather where windows do not overlap", "[max_pool2d]") {
   const OpDef& op = *find_op("MaxPool2dGrad");
-  CHECK(op.more_traits(grad_attrs(kCases[1]), {}) == kCheapGather);
-  CHECK(op.more_traits(grad_attrs(kCases[4]), {}) == 0);
-  CHECK(op.more_traits(grad_attrs(kCases[8]), {}) == kCheapGather);
+  CHECK(op.more_traits(grad_attrs(cases()[1]), {}) == kCheapGather);
+  CHECK(op.more_traits(grad_attrs(cases()[4]), {}) == 0);
+  CHECK(op.more_traits(grad_attrs(cases()[8]), {}) == kCheapGather);
 }
 
 TEST_CASE("MaxPool2d computes what its reference computes", "[max_pool2d]") {
-  for (size_t i = 0; i < kCases.size(); ++i) {
-    const Case& c = kCases[i];
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     check_lowering("MaxPool2d", layer_attrs(c), {random_tensor(c.input, random)},
@@ -122,8 +125,8 @@ TEST_CASE("MaxPool2d computes what its reference computes", "[max_pool2d]") {
 
 TEST_CASE("MaxPool2d with ties, NaN and infinity", "[max_pool2d]") {
   const std::vector<double> values = {kNan, -kInfinity, 0, 1, 1, -1};
-  for (size_t i = 0; i < kCases.size(); ++i) {
-    const Case& c = kCases[i];
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     ReferenceTensor input = random_integers(c.input, 6, random);
@@ -145,8 +148,8 @@ TEST_CASE("MaxPool2d with ties, NaN and infinity", "[max_pool2d]") {
 }
 
 TEST_CASE("MaxPool2d leaves padding out where everything is -infinity", "[max_pool2d]") {
-  for (size_t i = 0; i < kCases.size(); ++i) {
-    const Case& c = kCases[i];
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Case& c = cases()[i];
     INFO(describe(c));
     ReferenceTensor input = zeros(c.input);
     for (double& value : input.data) value = -kInfinity;
@@ -155,8 +158,8 @@ TEST_CASE("MaxPool2d leaves padding out where everything is -infinity", "[max_po
 }
 
 TEST_CASE("MaxPool2dGrad computes what its reference computes", "[max_pool2d]") {
-  for (size_t i = 0; i < kCases.size(); ++i) {
-    const Case& c = kCases[i];
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     const std::vector<ReferenceTensor> pool =
@@ -169,7 +172,7 @@ TEST_CASE("MaxPool2dGrad computes what its reference computes", "[max_pool2d]") 
 
 TEST_CASE("MaxPool2d's gradient rule agrees with finite differences", "[max_pool2d][gradient]") {
   for (size_t i : {0, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13}) {
-    const Case& c = kCases[i];
+    const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     check_gradient("MaxPool2d", layer_attrs(c), {spread_tensor(c.input, random)});

@@ -33,7 +33,7 @@ Update updated(double momentum) {
 TEST_CASE("add_optimizer updates parameters and their states in place") {
   const Update update = updated(0.9);
   const Graph& graph = update.graph;
-  CHECK(verify(graph) == "");
+  CHECK_THAT(verify(graph), Catch::Equals(""));
   const Node& node = graph.nodes.back();
   CHECK(node.name == "fc.weight.update");
   CHECK(node.has(kInPlace));
@@ -48,7 +48,7 @@ TEST_CASE("add_optimizer updates parameters and their states in place") {
 
 TEST_CASE("without momentum there are no states") {
   const Update update = updated(0);
-  CHECK(verify(update.graph) == "");
+  CHECK_THAT(verify(update.graph), Catch::Equals(""));
   CHECK_THAT(
       formulas(update.graph),
       Catch::EndsWith("fc.weight.update = SGD(fc.weight, none, fc.grad_weight, lr, step)\n"));

@@ -13,7 +13,7 @@ void check_gradient(const Graph& graph, ValueId loss, const std::vector<ValueId>
   Result<Gradients> result = differentiate(graph, loss, wrt);
   REQUIRE(result.ok());
   INFO("seed " << seed << "\n" << print(result->graph));
-  REQUIRE(verify(result->graph) == "");
+  REQUIRE_THAT(verify(result->graph), Catch::Equals(""));
   std::mt19937 random(seed);
   GivenValues given = test::random_values(graph, random);
   const std::vector<ReferenceTensor> values = interpret(result->graph, given);
@@ -47,7 +47,7 @@ TEST_CASE("differentiate appends what is asked for and nothing else") {
 
   SECTION("all parameters: no gradient of the input") {
     const Gradients all = *differentiate(graph, loss, s.parameters());
-    CHECK(verify(all.graph) == "");
+    CHECK_THAT(verify(all.graph), Catch::Equals(""));
     CHECK(formulas(all.graph) ==
           forward +
               "loss.grad_input = CrossEntropyLossGrad(fc2, labels, none)\n"
@@ -115,7 +115,7 @@ TEST_CASE("given gradients of several outputs flow back together") {
   const ValueId db = s.input("db", {2, 3});
   const std::string forward = formulas(s.graph);
   const Gradients gradients = *differentiate(s.graph, {a, b}, {da, db}, {x});
-  CHECK(verify(gradients.graph) == "");
+  CHECK_THAT(verify(gradients.graph), Catch::Equals(""));
   CHECK(formulas(gradients.graph) == forward +
                                          "b.grad_input = ReLUGrad(db, b)\n"
                                          "a.grad_sum1 = Add(da, b.grad_input)\n"

@@ -102,7 +102,7 @@ inline GivenValues random_values(const Graph& graph, std::mt19937& random) {
 // Checks that `after` is sound and computes for its outputs what `before` computes for its own.
 inline void check_same(const Graph& before, const Graph& after, uint32_t seed = 1) {
   INFO("before\n" << print(before) << "after\n" << print(after));
-  REQUIRE(verify(after) == "");
+  REQUIRE_THAT(verify(after), Catch::Equals(""));
   REQUIRE(before.outputs.size() == after.outputs.size());
   std::mt19937 random(seed);
   const GivenValues given = random_values(before, random);

@@ -28,7 +28,7 @@ TEST_CASE("seed_training_only gives each dropout the seed and a stream of its ow
   const ValueId d2 = s.layer("Dropout", "d2", {}, {s.relu("relu", d1)});
   s.graph.outputs = {d2};
   const Graph after = seed_training_only(s.graph, seed);
-  CHECK(verify(after) == "");
+  CHECK_THAT(verify(after), Catch::Equals(""));
   CHECK(formulas(after) == "d1 = Dropout(x, seed)\nrelu = ReLU(d1)\nd2 = Dropout(relu, seed)\n");
   CHECK(after.nodes[0].attrs.integer("stream") != after.nodes[2].attrs.integer("stream"));
 }

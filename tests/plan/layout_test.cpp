@@ -81,7 +81,7 @@ TEST_CASE("gradients on their way into a parameter have the parameter's layout")
   const Plan plan = make_plan(g.graph, {Layout::batch_innermost, ParameterStorage::state});
   CHECK(plan.placements[g2].region == Region::workspace);
   CHECK(plan.placements[g2].layout == Layout::row_major);
-  CHECK(verify(plan) == "");
+  CHECK_THAT(verify(plan), Catch::Equals(""));
 }
 
 }  // namespace cnnc

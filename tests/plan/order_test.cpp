@@ -26,7 +26,8 @@ TEST_CASE("an update runs after every reader of the old value, through views too
   const ValueId late = g(g.ops.anchor, "late", {g(g.ops.anchor, "far", {x}), view});
   const ValueId user = g(g.ops.anchor, "user", {x, p});
   g.graph.outputs = {g(g.ops.update, "u", {p, dw}), late, user};
-  CHECK(verify(make_plan(g.graph, {Layout::row_major, ParameterStorage::state})) == "");
+  CHECK_THAT(verify(make_plan(g.graph, {Layout::row_major, ParameterStorage::state})),
+             Catch::Equals(""));
   const std::string order = " " + ordered(g.graph, Layout::row_major) + " ";
   INFO(order);
   CHECK(order.find(" late ") < order.find(" dw_u "));
@@ -56,11 +57,11 @@ TEST_CASE("kernels that wait for each other are a bug") {
 
 TEST_CASE("the training step of the MNIST network runs in the order that was measured to be best") {
   const Graph graph = test::training_graph(test::mnist_forward(64));
-  REQUIRE(verify(graph) == "");
+  REQUIRE_THAT(verify(graph), Catch::Equals(""));
   const Plan plan = make_plan(graph, {Layout::batch_innermost, ParameterStorage::state});
   INFO(print(graph));
   INFO(print(plan));
-  CHECK(verify(plan) == "");
+  CHECK_THAT(verify(plan), Catch::Equals(""));
   const std::vector<std::string> expected = {
       "conv1_pool1_relu1",
       "conv2_pool2_relu2",
@@ -85,6 +86,7 @@ TEST_CASE("the training step of the MNIST network runs in the order that was mea
       "conv2_grad_bias_conv2_bias_update",
   };
   std::vector<std::string> found;
+  found.reserve(plan.kernels.size());
   for (const Kernel& kernel : plan.kernels) found.push_back(kernel.name);
   CHECK(found == expected);
 }

@@ -75,7 +75,7 @@ TEST_CASE("pack of random blocks never overlaps and is the same each time") {
     }
     const Packing packing = pack(blocks);
     const int64_t bound = packing_lower_bound(blocks);
-    REQUIRE(problems(blocks, packing) == "");
+    REQUIRE_THAT(problems(blocks, packing), Catch::Equals(""));
     REQUIRE(packing.bytes >= bound);
     REQUIRE(pack(blocks).offsets == packing.offsets);
     if (bound > 0) worst = std::max(worst, static_cast<double>(packing.bytes) / bound);

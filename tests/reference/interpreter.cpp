@@ -37,6 +37,7 @@ std::vector<ReferenceTensor> interpret(const Graph& graph, const GivenValues& gi
       inputs.push_back(id == kNoValue ? nullptr : &values[id]);
     }
     std::vector<ReferenceTensor> outputs;
+    outputs.reserve(node.outputs.size());
     for (ValueId id : node.outputs) outputs.push_back(zeros(graph.type(id).shape));
     ReferenceArgs args{node.attrs, inputs, outputs};
     node.op->reference(args);

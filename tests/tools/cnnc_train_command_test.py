@@ -92,34 +92,42 @@ class CnncTrain(CommandTest):
         self.assertIn("test: loss", out)
         self.assertEqual(self.bytes_of("tiny.safetensors"), before)
 
-    def interrupted(self, words, number):
+    def interrupted(self, words, number, times=1):
         """Starts the command, stops it once its first epoch is reported, returns its stderr."""
         with subprocess.Popen(words, cwd=self.folder, env=self.environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             for line in process.stdout:
                 if "mean loss" in line:
                     break
-            process.send_signal(number)
+            for _ in range(times):
+                process.send_signal(number)
             _, err = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 130, err)
         return err
 
     def test_interruption(self):
-        write_data_set(self.folder / "more", train=4000)
-        words = [TRAIN, "tiny.json", "--data", "more", "--epochs", "40"]
+        # An epoch is so long that the signal most likely meets it halfway, not between two; the
+        # whole is so long that the signal does not come after its end.
+        self.write("tiny.json", description(training={"batch_size": 4}))
+        write_data_set(self.folder / "more", train=500, repeat=40)
+        words = [TRAIN, "tiny.json", "--data", "more", "--epochs", "150"]
         whole, _ = self.run_command(*words, "-o", "whole")
-        for name, number in (("int", signal.SIGINT), ("term", signal.SIGTERM)):
+        halfway = 0
+        for name, number, times in (("int", signal.SIGINT, 1), ("term", signal.SIGTERM, 1),
+                                    ("twice", signal.SIGINT, 2)):
             with self.subTest(name):
-                err = self.interrupted([*words, "-o", name], number)
+                err = self.interrupted([*words, "-o", name], number, times)
                 self.assertIn(f"stopped: saved {name} and {name}.checkpoint; to go on:", err)
-                self.assertIn(f"-o {name} --resume", err)
                 self.assertNotEqual(self.bytes_of(name), self.bytes_of("whole"))
                 # The command that the message gives.
                 command = err.strip().splitlines()[-1].split()
+                self.assertEqual(command[-3:], ["-o", name, "--resume"])
                 out, _ = self.run_command(*command)
+                halfway += "resumes after batch" in out
                 self.assertEqual(self.bytes_of(name), self.bytes_of("whole"))
                 tail = untimed(out).split("\n", 1)[1].replace(f"wrote {name}", "")
                 self.assertTrue(untimed(whole).replace("wrote whole", "").endswith(tail))
+        self.assertGreater(halfway, 0)
 
     def test_checkpoints_of_something_else(self):
         self.run_command(*self.words)

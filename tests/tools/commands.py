@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import unittest
 
-BUILD = pathlib.Path(os.environ["CNNC_BUILD"])  # holds cnnc and cnnc-train
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("CNNC_BUILD", ROOT / "build/release"))  # holds the commands
 CNNC = str(BUILD / "cnnc")
 TRAIN = str(BUILD / "cnnc-train")
 SIDE = 8
@@ -74,8 +75,9 @@ def write_idx(path, extents, elements):
     path.write_bytes(header + bytes(elements))
 
 
-def write_data_set(folder, train=250, test=50, classes=CLASSES, side=SIDE):
-    """Images whose label says which quarter of them is bright; easy to learn."""
+def write_data_set(folder, train=250, test=50, classes=CLASSES, side=SIDE, repeat=1):
+    """Images whose label says which quarter of them is bright; easy to learn. The training images
+    come `repeat` times."""
     folder.mkdir()
     generator = random.Random(7)
     for name, count in (("train", train), ("t10k", test)):
@@ -88,5 +90,7 @@ def write_data_set(folder, train=250, test=50, classes=CLASSES, side=SIDE):
                     bright = (y * 2 // side) * 2 + x * 2 // side == label % 4
                     pixels.append(generator.randrange(120, 256) if bright
                                   else generator.randrange(0, 140))
-        write_idx(folder / f"{name}-images-idx3-ubyte", [count, side, side], pixels)
-        write_idx(folder / f"{name}-labels-idx1-ubyte", [count], labels)
+        times = repeat if name == "train" else 1
+        write_idx(folder / f"{name}-images-idx3-ubyte", [count * times, side, side],
+                  bytes(pixels) * times)
+        write_idx(folder / f"{name}-labels-idx1-ubyte", [count * times], bytes(labels) * times)

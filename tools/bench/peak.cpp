@@ -19,26 +19,26 @@ struct Vectors {
 
 constexpr int kSteps = 4000;
 
-#define CNNC_PEAK(NAME, LANES, CHAINS, TARGET)                                        \
+#define CNNC_PEAK(NAME, LANES, CHAINS, TARGET)                                                  \
   __attribute__((noinline, target(TARGET), optimize("O3", "fp-contract=fast"))) double NAME() { \
-    using Vector = Vectors<LANES>::type;                                              \
-    Vector sums[CHAINS];                                                              \
-    Vector factor, term;                                                              \
-    for (int l = 0; l < LANES; ++l) {                                                 \
-      factor[l] = 0.999999f;                                                          \
-      term[l] = 0.000001f;                                                            \
-    }                                                                                 \
-    for (auto& sum : sums) sum = term;                                                \
-    asm volatile("" : "+x"(factor), "+x"(term));                                      \
-    const double begin = now_ns();                                                    \
-    for (int i = 0; i < kSteps; ++i) {                                                \
-      _Pragma("GCC unroll 32") for (int c = 0; c < CHAINS; ++c) {                     \
-        sums[c] = sums[c] * factor + term;                                            \
-      }                                                                               \
-    }                                                                                 \
-    const double end = now_ns();                                                      \
-    for (auto& sum : sums) asm volatile("" : : "x"(sum));                             \
-    return 2.0 * LANES * CHAINS * kSteps / (end - begin);                             \
+    using Vector = Vectors<LANES>::type;                                                        \
+    Vector sums[CHAINS];                                                                        \
+    Vector factor, term;                                                                        \
+    for (int l = 0; l < LANES; ++l) {                                                           \
+      factor[l] = 0.999999f;                                                                    \
+      term[l] = 0.000001f;                                                                      \
+    }                                                                                           \
+    for (auto& sum : sums) sum = term;                                                          \
+    asm volatile("" : "+x"(factor), "+x"(term));                                                \
+    const double begin = now_ns();                                                              \
+    for (int i = 0; i < kSteps; ++i) {                                                          \
+      _Pragma("GCC unroll 32") for (int c = 0; c < CHAINS; ++c) {                               \
+        sums[c] = sums[c] * factor + term;                                                      \
+      }                                                                                         \
+    }                                                                                           \
+    const double end = now_ns();                                                                \
+    for (auto& sum : sums) asm volatile("" : : "x"(sum));                                       \
+    return 2.0 * LANES * CHAINS * kSteps / (end - begin);                                       \
   }
 
 #if defined(__x86_64__)

@@ -31,7 +31,7 @@ class Model {
   [[nodiscard]] const std::vector<int64_t>& input_shape() const;  // [C, H, W] or [F]
   [[nodiscard]] int64_t batch_size() const;
   [[nodiscard]] int64_t epochs() const;
-  [[nodiscard]] double learning_rate() const;  // 0 without an optimizer
+  [[nodiscard]] double learning_rate() const;             // 0 without an optimizer
   [[nodiscard]] const std::string& weights_path() const;  // empty: the description names none
   [[nodiscard]] const Diagnostics& warnings() const;
   [[nodiscard]] const ModelDescription& description() const { return *description_; }
@@ -60,7 +60,8 @@ struct Object {
 };
 
 // The network with trained weights, for inference.
-Result<Object> compile(const Model& model, const TensorFile& weights, const CompileOptions& options);
+Result<Object> compile(const Model& model, const TensorFile& weights,
+                       const CompileOptions& options);
 
 // What the compiler made on the way, as text.
 enum class Stage { graph, plan, explain, statements, llvm, assembly };
@@ -72,8 +73,8 @@ Result<TensorFile> initial_weights(const Model& model, uint64_t seed);
 
 struct TrainerOptions {
   std::string target = "host";
-  int threads = 0;     // that train; 0: one per processor. Results do not depend on it.
-  uint64_t seed = 0;   // of the initial weights and of dropout
+  int threads = 0;    // that train; 0: one per processor. Results do not depend on it.
+  uint64_t seed = 0;  // of the initial weights and of dropout
   bool use_cache = true;
   bool checked_kernels = false;  // with run-time checks of every access: for tests of the compiler
 };

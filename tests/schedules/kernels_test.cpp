@@ -1,0 +1,388 @@
+// Every family of schedules over awkward shapes, on every target that this machine runs.
+//
+// CNNC_TEST_SEED draws other random shapes, CNNC_TEST_CASES more of them (default 8 a group),
+// CNNC_TEST_TARGETS limits the targets.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <iostream>
+
+#include "tests/schedules/cases.h"
+
+namespace cnnc::test {
+namespace {
+
+constexpr Layout kRowMajor = Layout::row_major;
+constexpr Layout kChannelsLast = Layout::channels_last;
+
+int random_count() {
+  const char* text = std::getenv("CNNC_TEST_CASES");
+  return text ? std::atoi(text) : 8;
+}
+
+void check(std::vector<Case> cases, const std::string& target) {
+  for (const std::string& problem : problems_of(std::move(cases), target)) FAIL_CHECK(problem);
+}
+
+// The generator of one group of random cases on one target.
+std::mt19937 generator(const std::string& group, const std::string& target) {
+  std::seed_seq sequence(group.begin(), group.end());
+  std::mt19937 random(sequence);
+  random.discard(seed() * 97);
+  std::cout << "random cases: " << group << ", " << target << ", seed " << seed() << std::endl;
+  return random;
+}
+
+ConvShape conv(int64_t batch, int64_t in, int64_t out, int64_t size, int64_t kernel,
+               int64_t padding) {
+  ConvShape s;
+  s.batch = batch;
+  s.in = in;
+  s.out = out;
+  s.height = s.width = size;
+  s.kernel_h = s.kernel_w = kernel;
+  s.top = s.left = s.bottom = s.right = padding;
+  return s;
+}
+
+ConvShape with_pool(ConvShape s, int64_t kernel_h, int64_t kernel_w) {
+  s.pool.kernel_h = kernel_h;
+  s.pool.kernel_w = kernel_w;
+  s.relu = true;
+  return s;
+}
+
+ConvShape with_groups(ConvShape s, int64_t groups) {
+  s.groups = groups;
+  return s;
+}
+
+ConvShape with_size(ConvShape s, int64_t height, int64_t width) {
+  s.height = height;
+  s.width = width;
+  return s;
+}
+
+ConvShape with_stride(ConvShape s, int64_t stride, int64_t dilation) {
+  s.stride_h = s.stride_w = stride;
+  s.dilation_h = s.dilation_w = dilation;
+  return s;
+}
+
+ConvShape with_padding(ConvShape s, int64_t top, int64_t left, int64_t bottom, int64_t right) {
+  s.top = top;
+  s.left = left;
+  s.bottom = bottom;
+  s.right = right;
+  return s;
+}
+
+// The convolutions that a rule is most likely to get wrong.
+std::vector<ConvShape> awkward_convs(int64_t batch) {
+  return {
+      with_pool(conv(batch, 1, 32, 12, 3, 1), 2, 2),  // MNIST's first layer
+      with_pool(conv(batch, 16, 33, 7, 3, 1), 2, 2),  // an odd image
+      with_pool(conv(batch, 5, 10, 9, 3, 0), 3, 1),
+      conv(batch, 17, 3, 1, 1, 0),   // one pixel
+      conv(batch, 10, 40, 3, 3, 0),  // one pixel comes out
+      with_size(conv(batch, 3, 5, 1, 3, 1), 1, 9),
+      with_size(conv(batch, 3, 5, 1, 3, 1), 9, 1),
+      conv(batch, 33, 17, 5, 1, 0),
+      with_stride(conv(batch, 4, 10, 11, 3, 1), 2, 1),
+      with_stride(conv(batch, 3, 8, 9, 3, 2), 1, 2),
+      with_stride(conv(batch, 2, 6, 13, 5, 3), 3, 2),
+      with_padding(conv(batch, 3, 10, 6, 3, 0), 0, 2, 1, 0),
+      with_groups(conv(batch, 6, 10, 6, 3, 1), 2),
+      with_groups(conv(batch, 17, 17, 8, 3, 1), 17),  // depthwise
+      with_groups(conv(batch, 5, 10, 6, 3, 1), 5),    // two outputs per input
+      with_pool(with_groups(conv(batch, 8, 8, 8, 3, 1), 8), 2, 2),
+      conv(batch, 2, 3, 10, 7, 3),
+      conv(batch, 1, 1, 1, 1, 0),
+  };
+}
+
+std::vector<Update> some_updates() {
+  Update none;
+  Update plain{true, 0, 0, 0, false, 3};
+  Update momentum{true, 0.5, 0, 0, false, 3};
+  Update full{true, 0.5, 0.25, 0, true, 0};
+  Update damped{true, 0.5, 0, 0.5, false, 3};
+  Update first{true, 0.5, 0.25, 0.5, false, 0};
+  return {momentum, none, plain, full, damped, first};
+}
+
+TEST_CASE("training: convolutions") {
+  for (const std::string& target : targets()) {
+    const int64_t lanes = lanes_of(target);
+    std::vector<Case> cases;
+    int64_t vectors = 0;
+    for (const ConvShape& s : awkward_convs(lanes)) {
+      ConvShape shape = s;
+      shape.batch = lanes * (vectors++ % 4 + 1);
+      cases.push_back(for_training(conv_forward(shape)));
+    }
+    std::mt19937 random = generator("training conv", target);
+    for (int i = 0; i < random_count(); ++i) {
+      const int64_t batch = lanes * (1 + static_cast<int64_t>(random() % 4));
+      cases.push_back(for_training(conv_forward(random_conv(random, batch))));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+TEST_CASE("training: input gradients of convolutions") {
+  for (const std::string& target : targets()) {
+    const int64_t lanes = lanes_of(target);
+    std::vector<Case> cases;
+    int64_t vectors = 1;
+    for (const ConvShape& s : awkward_convs(lanes)) {
+      ConvShape shape = s;
+      shape.batch = lanes * (vectors++ % 4 + 1);
+      cases.push_back(for_training(conv_input_grad(shape)));
+    }
+    std::mt19937 random = generator("training conv input grad", target);
+    for (int i = 0; i < random_count(); ++i) {
+      const int64_t batch = lanes * (1 + static_cast<int64_t>(random() % 4));
+      cases.push_back(for_training(conv_input_grad(random_conv(random, batch))));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+TEST_CASE("training: weight gradients of convolutions") {
+  for (const std::string& target : targets()) {
+    const int64_t lanes = lanes_of(target);
+    std::vector<Case> cases;
+    const std::vector<Update> updates = some_updates();
+    size_t k = 0;
+    for (const ConvShape& s : awkward_convs(lanes)) {
+      ConvShape shape = s;
+      shape.batch = lanes * static_cast<int64_t>(k % 3 + 1);
+      cases.push_back(for_training(conv_weight_grad(shape, updates[k++ % updates.size()])));
+    }
+    std::mt19937 random = generator("training conv weight grad", target);
+    for (int i = 0; i < random_count(); ++i) {
+      const int64_t batch = lanes * (1 + static_cast<int64_t>(random() % 4));
+      const ConvShape shape = random_conv(random, batch);
+      cases.push_back(for_training(conv_weight_grad(shape, random_update(random))));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+TEST_CASE("training: linear layers and their gradients") {
+  const std::vector<LinearShape> awkward = {
+      {1, 1, 1, true, false},  {1, 17, 10, true, true},   {1, 33, 3, false, false},
+      {1, 5, 40, true, true},  {1, 300, 129, true, true}, {1, 1, 65, true, false},
+      {1, 64, 1, false, true}, {1, 130, 31, true, false},
+  };
+  for (const std::string& target : targets()) {
+    const int64_t lanes = lanes_of(target);
+    std::vector<LinearShape> shapes = awkward;
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      shapes[i].batch = lanes * static_cast<int64_t>(i % 4 + 1);
+    }
+    std::mt19937 random = generator("training linear", target);
+    for (int i = 0; i < random_count(); ++i) {
+      const int64_t batch = lanes * (1 + static_cast<int64_t>(random() % 4));
+      shapes.push_back(random_linear(random, batch));
+    }
+    const std::vector<Update> updates = some_updates();
+    std::vector<Case> cases;
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      cases.push_back(for_training(linear_forward(shapes[i])));
+      cases.push_back(for_training(linear_input_grad(shapes[i])));
+      cases.push_back(for_training(linear_weight_grad(shapes[i], updates[i % updates.size()])));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+TEST_CASE("training: sums over channels") {
+  for (const std::string& target : targets()) {
+    const int64_t lanes = lanes_of(target);
+    const std::vector<Update> updates = some_updates();
+    const std::vector<Shape> shapes = {
+        {lanes, 1},       {2 * lanes, 10},  {3 * lanes, 33},       {4 * lanes, 512},
+        {lanes, 1, 1, 1}, {lanes, 3, 5, 7}, {2 * lanes, 40, 1, 9}, {4 * lanes, 17, 14, 14}};
+    std::vector<Case> cases;
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      cases.push_back(for_training(channel_sum(shapes[i], updates[i % updates.size()])));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+// Ops without an anchor, with the batch or the channels innermost.
+std::vector<Case> plain_cases(int64_t n, std::mt19937& random) {
+  std::vector<Case> cases;
+  PoolShape overlapping{3, 3, 2, 2, 1, 1, 1, 1, false};
+  PoolShape ceiling{2, 2, 2, 2, 0, 0, 1, 1, true};
+  PoolShape dilated{2, 3, 1, 2, 1, 1, 2, 1, true};
+  PoolShape gaps{2, 2, 3, 3, 0, 0, 1, 1, false};
+  PoolShape large{5, 4, 1, 1, 2, 2, 1, 1, false};
+  cases.push_back(pool({n, 5, 9, 9}, overlapping));
+  cases.push_back(pool({n, 3, 7, 5}, ceiling));
+  cases.push_back(pool({n, 17, 6, 7}, dilated));
+  cases.push_back(pool({n, 1, 1, 1}, {1, 1, 1, 1, 0, 0, 1, 1, false}));
+  cases.push_back(pool_grad({n, 5, 9, 9}, overlapping));
+  cases.push_back(pool_grad({n, 3, 7, 5}, ceiling));
+  cases.push_back(pool_grad({n, 4, 6, 7}, dilated));
+  cases.push_back(pool_grad({n, 10, 8, 8}, gaps));
+  cases.push_back(pool_grad({n, 2, 6, 6}, large));
+  for (int i = 0; i < random_count() / 4; ++i) {
+    PoolShape shape = random_pool(random);
+    if (shape.stride_h > shape.kernel_h) shape.stride_h = shape.kernel_h;
+    cases.push_back(pool({n, 3, 9, 10}, shape));
+    cases.push_back(pool_grad({n, 3, 9, 10}, shape));
+  }
+  Attrs dim;
+  dim.set("dim", int64_t{1});
+  for (const char* op : {"Softmax", "LogSoftmax"}) {
+    for (const Shape& shape : {Shape{n, 10}, Shape{n, 1}, Shape{n, 33}, Shape{n, 5, 3, 2}}) {
+      Case c = unary(op, dim, shape);
+      c.tolerance = 1e-5;
+      cases.push_back(std::move(c));
+    }
+    Case c = binary(std::string(op) + "Grad", dim, {n, 17});
+    c.tolerance = 1e-4;
+    cases.push_back(std::move(c));
+  }
+  cases.push_back(unary("ReLU", {}, {n, 3, 5, 1}));
+  cases.push_back(unary("ReLU", {}, {n, 17}));
+  cases.push_back(binary("Add", {}, {n, 5, 3, 3}));
+  cases.push_back(binary("Add", {}, {n, 40}));
+  cases.push_back(binary("ReLUGrad", {}, {n, 33, 2, 2}));
+  cases.push_back(dropout({n, 3, 4, 5}, 0.5));
+  cases.push_back(dropout({n, 100}, 0.3));
+  return cases;
+}
+
+TEST_CASE("training: kernels without an anchor") {
+  for (const std::string& target : targets()) {
+    const int64_t n = 2 * lanes_of(target);
+    std::mt19937 random = generator("training plain", target);
+    std::vector<Case> cases;
+    for (Case& c : plain_cases(n, random)) cases.push_back(for_training(std::move(c)));
+    Attrs sum, smooth;
+    sum.set("reduction", std::string("sum"));
+    smooth.set("label_smoothing", 0.1);
+    for (const char* op : {"CrossEntropyLoss", "CrossEntropyLossGrad"}) {
+      cases.push_back(for_training(loss(op, {}, n, 10, n)));
+      cases.push_back(for_training(loss(op, {}, n, 10, n - 3)));
+      cases.push_back(for_training(loss(op, sum, n, 3, 1)));
+      cases.push_back(for_training(loss(op, smooth, n, 33, n - 1)));
+      cases.push_back(for_training(loss(op, {}, n, 1, n)));
+    }
+    // Between the caller's layout and the kernels'.
+    for (Case c : {padded_images(n - 1, n, {1, 7, 5}, n - 2), padded_images(n, n, {3, 4, 4}, n),
+                   padded_images(1, n, {2, 3, 3}, 1)}) {
+      c.output_layout = Layout::batch_innermost;
+      cases.push_back(std::move(c));
+    }
+    Attrs rows;
+    rows.set("rows", n - 1);
+    for (const Shape& shape : {Shape{n, 10}, Shape{n, 3, 5, 5}}) {
+      Case c = unary("CropBatch", rows, shape);
+      c.input_layout = Layout::batch_innermost;
+      cases.push_back(std::move(c));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+TEST_CASE("inference: convolutions") {
+  for (const std::string& target : targets()) {
+    std::vector<Case> cases;
+    const std::vector<int64_t> batches = {1, 2, 3, 8};
+    size_t k = 0;
+    for (const ConvShape& s : awkward_convs(1)) {
+      ConvShape shape = s;
+      shape.batch = batches[k % batches.size()];
+      shape.residual = k % 5 == 4;
+      const Case c = conv_forward(shape);
+      cases.push_back(for_inference(c, k % 3 == 0 ? kRowMajor : kChannelsLast,
+                                    k % 4 == 3 ? kRowMajor : kChannelsLast));
+      ++k;
+    }
+    // A parallel loop over rows, over images, over panels; a panel of one channel.
+    cases.push_back(
+        for_inference(conv_forward(conv(1, 40, 33, 20, 3, 1)), kChannelsLast, kChannelsLast));
+    cases.push_back(for_inference(conv_forward(with_pool(conv(1, 32, 32, 21, 3, 1), 2, 2)),
+                                  kChannelsLast, kChannelsLast));
+    cases.push_back(for_inference(conv_forward(with_pool(conv(8, 16, 40, 9, 3, 1), 2, 2)),
+                                  kChannelsLast, kRowMajor));
+    cases.push_back(
+        for_inference(conv_forward(conv(64, 17, 33, 4, 3, 1)), kChannelsLast, kChannelsLast));
+    cases.push_back(
+        for_inference(conv_forward(conv(3, 64, 100, 7, 7, 0)), kChannelsLast, kRowMajor));
+    std::mt19937 random = generator("inference conv", target);
+    for (int i = 0; i < 2 * random_count(); ++i) {
+      const int64_t batch = batches[random() % batches.size()];
+      ConvShape shape = random_conv(random, batch);
+      const Layout in = random() % 3 == 0 ? kRowMajor : kChannelsLast;
+      const Layout out = random() % 3 == 0 ? kRowMajor : kChannelsLast;
+      cases.push_back(for_inference(conv_forward(shape), in, out));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+TEST_CASE("inference: linear layers") {
+  for (const std::string& target : targets()) {
+    std::vector<Case> cases;
+    const std::vector<LinearShape> shapes = {{1, 17, 10, true, true},   {1, 300, 129, true, false},
+                                             {1, 1, 1, true, false},    {2, 33, 40, false, true},
+                                             {3, 10, 17, true, false},  {8, 64, 33, true, true},
+                                             {64, 100, 10, true, true}, {5, 7, 1, true, false},
+                                             {64, 33, 64, true, true},  {1, 2000, 300, true, true}};
+    for (const LinearShape& s : shapes) {
+      cases.push_back(for_inference(linear_forward(s), kChannelsLast, kChannelsLast));
+    }
+    std::mt19937 random = generator("inference linear", target);
+    for (int i = 0; i < random_count(); ++i) {
+      const int64_t batch = 1 + static_cast<int64_t>(random() % 20);
+      cases.push_back(for_inference(linear_forward(random_linear(random, batch)), kChannelsLast,
+                                    kChannelsLast));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+TEST_CASE("inference: kernels without an anchor") {
+  for (const std::string& target : targets()) {
+    std::mt19937 random = generator("inference plain", target);
+    std::vector<Case> cases;
+    for (Case& c : plain_cases(3, random)) {
+      const Layout in = random() % 3 == 0 ? kRowMajor : kChannelsLast;
+      const Layout out = random() % 3 == 0 ? kRowMajor : kChannelsLast;
+      cases.push_back(for_inference(std::move(c), in, out));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+TEST_CASE("NaN comes out where the reference has it") {
+  for (const std::string& target : targets()) {
+    const int64_t lanes = lanes_of(target);
+    std::vector<Case> cases;
+    for (const ConvShape& s : {with_pool(conv(lanes, 3, 10, 8, 3, 1), 2, 2),
+                               with_pool(conv(lanes, 16, 33, 8, 3, 1), 2, 2)}) {
+      cases.push_back(for_training(conv_forward(s)));
+      cases.push_back(for_inference(conv_forward(s), kRowMajor, kChannelsLast));
+    }
+    cases.push_back(for_training(pool({lanes, 3, 9, 9}, {3, 3, 2, 2, 1, 1, 1, 1, false})));
+    cases.push_back(for_inference(pool({2, 17, 9, 9}, {3, 3, 2, 2, 1, 1, 1, 1, false}),
+                                  kChannelsLast, kChannelsLast));
+    cases.push_back(
+        for_inference(linear_forward({3, 40, 33, true, true}), kChannelsLast, kChannelsLast));
+    cases.push_back(for_training(linear_forward({lanes, 40, 33, true, true})));
+    for (Case& c : cases) {
+      c.has_nan = true;
+      c.text += " with NaN";
+    }
+    check(std::move(cases), target);
+  }
+}
+
+}  // namespace
+}  // namespace cnnc::test
