@@ -15,8 +15,6 @@
 namespace cnnc {
 namespace {
 
-// Panels are whole vectors: what a ragged result needs less of is computed all the same.
-constexpr auto kRoundUp = Halide::TailStrategy::RoundUp;
 constexpr int64_t kTasks = 16;
 constexpr int64_t kFewTaps = 27;
 constexpr int64_t kVectorsOfSingleColumn = 8;  // independent chains that hide the latency of an FMA
@@ -31,10 +29,9 @@ Halide::TailStrategy tail(int64_t extent, int64_t factor) {
   return extent % factor == 0 ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::GuardWithIf;
 }
 
-// Ragged channels: weights are padded to whole panels, the result's memory is not.
-Halide::TailStrategy channel_tail(int64_t channels, int64_t panel) {
-  return channels % panel == 0 ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::GuardWithIf;
-}
+// Weights are padded to whole panels, so accumulators fill whole panels, too, whatever a ragged
+// result needs of them. A depthwise convolution reads as many input channels, which are not padded.
+bool whole_panels(const Problem& p, int64_t panel) { return !depthwise(p) || p.c % panel == 0; }
 
 }  // namespace
 
@@ -81,8 +78,16 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
   Halide::Func& result = funcs.result;
   Halide::Func accumulator = funcs.stages.at("accumulator");
 
-  result.split(d.c, co, ci, panel, channel_tail(problem.c, panel));
+  result.split(d.c, co, ci, panel, tail(problem.c, panel));
   const int64_t panels = (problem.c + panel - 1) / panel;
+  const bool whole = whole_panels(problem, panel);
+  const auto stage_tail = whole ? Halide::TailStrategy::RoundUp : Halide::TailStrategy::GuardWithIf;
+  if (whole) {
+    accumulator.bound_extent(d.c, panel);
+    if (problem.window_h > 0 && !windows_in_registers(problem)) {
+      funcs.anchor.bound_extent(d.c, panel);
+    }
+  }
 
   // Few panels and images: rows are shared out too.
   const bool split_rows =
@@ -110,7 +115,7 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
           .store_in(MemoryType::Register)
           .split(d.x, xo, xi, a, tail(problem.w, a))
           .reorder(d.c, xi, xo, d.y)
-          .vectorize(d.c, lanes, kRoundUp)
+          .vectorize(d.c, lanes, stage_tail)
           .unroll(d.c)
           .unroll(xi);
       store_vectors_innermost(tile_owner, problem.vectors);
@@ -142,7 +147,7 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
   accumulator.compute_at(tile_owner, tile_loop)
       .store_in(MemoryType::Register)
       .reorder(order)
-      .vectorize(d.c, lanes, kRoundUp)
+      .vectorize(d.c, lanes, stage_tail)
       .unroll(d.c);
   store_vectors_innermost(accumulator, problem.vectors);
   const std::vector<Halide::RVar> r = accumulator.rvars();
@@ -150,7 +155,7 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
     accumulator.unroll(d.n);
     accumulator.update()
         .reorder({d.c, d.n, r[0]})
-        .vectorize(d.c, lanes, kRoundUp)
+        .vectorize(d.c, lanes, stage_tail)
         .unroll(d.c)
         .unroll(d.n);
     return;
@@ -158,7 +163,7 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
   accumulator.unroll(d.x).unroll(d.y).unroll(d.n);
   Halide::Stage update = accumulator.update();
   update.reorder({d.c, d.x, d.y, d.n, r[2], r[0], r[1]})
-      .vectorize(d.c, lanes, kRoundUp)
+      .vectorize(d.c, lanes, stage_tail)
       .unroll(d.c)
       .unroll(d.x)
       .unroll(d.y)

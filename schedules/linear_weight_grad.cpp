@@ -27,15 +27,19 @@ Params choose_linear_weight_grad(const Problem& problem) {
       problem.n * params.b + params.b + 1 <= problem.machine.registers) {
     params.a = problem.n;
   }
-  constexpr int64_t kTilesStaged = 4;
-  const int64_t most_staged = problem.machine.l2_bytes / 2;
-  int64_t rows = params.a * kTilesStaged;
-  while (rows > params.a && rows * problem.c * 4 > most_staged) rows -= params.a;
-  params.rows = rows;
+  // Staged: up to four tiles of rows, as fit half of the second-level cache. Blocks are whole,
+  // since the update overwrites the weights and so can compute no row twice.
+  constexpr int64_t kMostTilesStaged = 4;
+  for (int64_t tiles = 1; tiles <= kMostTilesStaged; ++tiles) {
+    const int64_t rows = tiles * params.a;
+    const bool fits = rows * problem.c * 4 <= problem.machine.l2_bytes / 2;
+    if (problem.n % rows == 0 && fits) params.rows = rows;
+  }
   const int64_t width = params.b * problem.machine.lanes;
   params.scratch = {width, problem.reduce_c, (problem.c + width - 1) / width};
   params.why = "rule: " + std::to_string(params.a) + " outputs x " + std::to_string(params.b) +
-               " vectors of inputs, " + std::to_string(rows) + " rows staged";
+               " vectors of inputs" +
+               (params.rows > 0 ? ", " + std::to_string(params.rows) + " rows staged" : "");
   params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine) ? kTasks : 1;
   return params;
 }
@@ -47,11 +51,13 @@ void apply_linear_weight_grad(const Problem& problem, const Params& params, Kern
   const int lanes = problem.machine.lanes;
   const int a = static_cast<int>(params.a);
   const int width = static_cast<int>(params.b) * lanes;
+  Var co("co"), ci("ci");
+  Var update_loop = co;
   Halide::Func& result = funcs.result;
   Halide::Func accumulator = funcs.stages.at("accumulator");
   Halide::Func packed = funcs.stages.at("packed");
 
-  if (funcs.anchor_is_result) {
+  if (funcs.anchor_is_result || params.rows == 0) {
     result.split(d.c, ko, ki, width, kGuard).split(d.n, mo, mi, a, kGuard).reorder(ki, mi, ko, mo);
     result.vectorize(ki, lanes).unroll(ki).unroll(mi);
     if (params.tasks > 1) {
@@ -59,9 +65,9 @@ void apply_linear_weight_grad(const Problem& problem, const Params& params, Kern
       result.parallel(mo, static_cast<int>(std::max<int64_t>(1, tiles / params.tasks)), kGuard);
     }
     accumulator.compute_at(result, ko);
+    update_loop = mi;
   } else {
     const int rows = static_cast<int>(params.rows);
-    Var co("co"), ci("ci");
     result.split(d.n, mb, mi, rows, kGuard)
         .split(d.c, co, ci, 4 * lanes, kGuard)
         .reorder(ci, co, mi, mb)
@@ -80,6 +86,11 @@ void apply_linear_weight_grad(const Problem& problem, const Params& params, Kern
         .unroll(ki)
         .unroll(mi);
     accumulator.compute_at(funcs.anchor, mo);
+  }
+  if (funcs.update.defined()) {
+    funcs.update.compute_at(result, update_loop)
+        .store_in(Halide::MemoryType::Register)
+        .vectorize(d.c, lanes, kGuard);
   }
   accumulator.store_in(Halide::MemoryType::Register).vectorize(d.c, lanes).unroll(d.c).unroll(d.n);
   accumulator.update()

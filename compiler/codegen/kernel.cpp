@@ -176,6 +176,38 @@ Func unpack(const ImageParam& packed, int64_t rank, int64_t panel, const std::st
   return logical;
 }
 
+// Whether an output of the node reads, in its own definition, what an earlier output overwrites.
+bool reads_overwritten(const Lowering& lowering) {
+  class Calls : public Halide::Internal::IRVisitor {
+   public:
+    explicit Calls(std::string name) : name_(std::move(name)) {}
+    bool found = false;
+
+   private:
+    using IRVisitor::visit;
+    void visit(const Halide::Internal::Call* call) override {
+      found |= call->name == name_;
+      IRVisitor::visit(call);
+    }
+    std::string name_;
+  };
+  for (size_t k = 1; lowering.node.has(kInPlace) && k < lowering.outputs.size(); ++k) {
+    for (size_t earlier = 0; earlier < k; ++earlier) {
+      Calls calls(lowering.inputs[earlier].name());
+      lowering.outputs[k].value().accept(&calls);
+      if (calls.found) return true;
+    }
+  }
+  return false;
+}
+
+// Computes all elements of a vector of `tuple`, which `result` stores, before the first is stored.
+void compute_before_stores(Func& tuple, const Func& result) {
+  const std::string name = result.function().definition().schedule().dims().front().var;
+  const Halide::Var innermost(name.substr(name.rfind('.') + 1));
+  tuple.compute_at(result, innermost).store_in(Halide::MemoryType::Register);
+}
+
 struct BuiltKernel {
   Halide::Pipeline pipeline;
   std::vector<Halide::Argument> arguments;
@@ -198,6 +230,7 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
 
   KernelFuncs kernel_funcs;
   int64_t stage_count = 0;
+  bool is_circular = false;
   for (int32_t id : kernel.nodes) {
     const Node& node = graph.nodes[id];
     const std::vector<Type> input_types = graph.types(node.inputs);
@@ -211,9 +244,13 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     node.op->lower(lowering);
     CNNC_CHECK(lowering.outputs.size() == node.outputs.size(), node.op->name + ": wrong lowering");
     for (size_t k = 0; k < node.outputs.size(); ++k) funcs[node.outputs[k]] = lowering.outputs[k];
+    is_circular |= reads_overwritten(lowering);
     if (id == kernel.anchor || node.has(kChannelSum)) {
       kernel_funcs.stages = lowering.stages;
       kernel_funcs.anchor = lowering.outputs[0];
+    } else if (node.has(kInPlace)) {
+      const auto update = lowering.stages.find("momentum_buffer");
+      if (update != lowering.stages.end()) kernel_funcs.update = update->second;
     } else {
       for (const auto& [name, stage] : lowering.stages) {
         kernel_funcs.stages[name + "." + std::to_string(stage_count++)] = stage;
@@ -232,6 +269,13 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
   const std::vector<Expr> point(arguments.begin(), arguments.end());
   std::vector<Expr> values;
   for (ValueId id : kernel.outputs) values.push_back(at(funcs.at(id), point));
+  // Halide stores the elements of a tuple one after the other: in place, what one overwrites
+  // another may still have to read.
+  Func tuple("tuple");
+  if (is_circular) {
+    tuple(arguments) = Halide::Tuple(values);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = tuple(arguments)[static_cast<int>(i)];
+  }
   kernel_funcs.result = Func("result");
   if (values.size() == 1)
     kernel_funcs.result(arguments) = values[0];
@@ -239,6 +283,7 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     kernel_funcs.result(arguments) = Halide::Tuple(values);
 
   apply(spec.problem, spec.params, kernel_funcs);
+  if (is_circular) compute_before_stores(tuple, kernel_funcs.result);
 
   const size_t first_output = kernel.inputs.size();
   std::vector<Halide::OutputImageParam> buffers = kernel_funcs.result.output_buffers();

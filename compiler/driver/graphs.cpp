@@ -9,6 +9,31 @@ int64_t round_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+// What a description lacks, said of the description as a whole.
+Diagnostic missing(const ModelDescription& model, const std::string& key, const std::string& use) {
+  Diagnostic diagnostic =
+      error("the description has no \"" + key + "\", so the network cannot be " + use);
+  if (model.source) diagnostic.span = {model.source, 0, 1};
+  return diagnostic;
+}
+
+// Attributes of the optimizer that do not go together.
+Status check_optimizer(const LayerDescription& optimizer) {
+  Attrs attrs = optimizer.attrs;
+  set_defaults(attrs, optimizer.op->attrs);
+  const std::vector<Type> none;
+  InferArgs args{attrs, none};
+  const Result<std::vector<Type>> types = optimizer.op->infer(args);
+  if (types) return success();
+  Diagnostics problems = types.diagnostics();
+  for (Diagnostic& problem : problems) {
+    problem.message = optimizer.op->name + ": " + problem.message;
+    problem.span = optimizer.place.span;
+    problem.pointer = optimizer.place.pointer;
+  }
+  return problems;
+}
+
 // The inputs that training and evaluation share.
 struct Ends {
   ValueId target = kNoValue;
@@ -20,7 +45,7 @@ struct Ends {
 // The network on a padded batch, from images to the loss.
 Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends& ends) {
   if (model.loss.op == nullptr) {
-    return error("the description has no \"loss\", so the network cannot be trained or evaluated");
+    return missing(model, "loss", "trained or evaluated");
   }
   const int64_t rows = round_up(model.batch_size, lanes);
   Result<Graph> built = build_graph(model, rows);
@@ -73,8 +98,10 @@ Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
 
 Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
   if (model.optimizer.op == nullptr) {
-    return error("the description has no \"optimizer\", so the network cannot be trained");
+    return missing(model, "optimizer", "trained");
   }
+  const Status optimizer = check_optimizer(model.optimizer);
+  if (!optimizer) return optimizer.diagnostics();
   Ends ends;
   Result<Graph> built = graph_with_loss(model, lanes, ends);
   if (!built) return built.diagnostics();

@@ -43,6 +43,7 @@ ValueId append_value(Graph& graph, std::string name, Type type, ValueKind kind) 
 
 std::vector<Type> Graph::types(const std::vector<ValueId>& ids) const {
   std::vector<Type> result;
+  result.reserve(ids.size());
   for (ValueId id : ids) result.push_back(id == kNoValue ? Type{} : type(id));
   return result;
 }

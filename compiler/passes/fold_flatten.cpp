@@ -7,13 +7,13 @@ namespace cnnc {
 
 Graph fold_flatten(Graph graph) {
   Graph result;
-  result.name = graph.name;
-  result.values = graph.values;
-  result.inputs = graph.inputs;
-  result.outputs = graph.outputs;
+  result.name = std::move(graph.name);
+  result.values = std::move(graph.values);
+  result.inputs = std::move(graph.inputs);
+  result.outputs = std::move(graph.outputs);
   std::map<ValueId, ValueId> renamed;
 
-  for (Node node : graph.nodes) {
+  for (Node& node : graph.nodes) {
     for (ValueId& id : node.inputs) {
       const auto found = renamed.find(id);
       if (found != renamed.end()) id = found->second;

@@ -158,6 +158,27 @@ TEST_CASE("Conv2d has PyTorch's parameters", "[conv2d]") {
         2 * 2 * 8 * 7 * 7 * 2 * 9);
 }
 
+TEST_CASE("Conv2d of known values", "[conv2d]") {
+  // "same" puts the odd row and column of zeros at the end; the kernel is not flipped.
+  const Attrs same = attrs_of({{"out_channels", number(1)},
+                               {"kernel_size", pair(2, 2)},
+                               {"padding", std::string("same")},
+                               {"bias", false}});
+  const Operand square = tensor({1, 1, 2, 2}, {1, 2, 3, 4});
+  const Operand digits = tensor({1, 1, 2, 2}, {1, 10, 100, 1000});
+  CHECK(run_compiled("Conv2d", same, {square, digits, absent()})[0].data ==
+        std::vector<double>{4321, 402, 43, 4});
+  // Every second position of every second element, plus the bias of each channel.
+  const Attrs sparse = attrs_of({{"out_channels", number(2)},
+                                 {"kernel_size", pair(1, 2)},
+                                 {"stride", pair(1, 2)},
+                                 {"dilation", pair(1, 2)}});
+  CHECK(run_compiled("Conv2d", sparse,
+                     {tensor({1, 1, 1, 5}, {1, 2, 3, 4, 5}), tensor({2, 1, 1, 2}, {1, 10, 2, 20}),
+                      tensor({2}, {0.5, 100})})[0]
+            .data == std::vector<double>{31.5, 53.5, 162, 206});
+}
+
 TEST_CASE("Conv2d computes what its reference computes", "[conv2d]") {
   for (size_t i = 0; i < cases().size(); ++i) {
     const Case& c = cases()[i];

@@ -95,6 +95,10 @@ std::vector<ConvShape> awkward_convs(int64_t batch) {
       with_groups(conv(batch, 17, 17, 8, 3, 1), 17),  // depthwise
       with_groups(conv(batch, 5, 10, 6, 3, 1), 5),    // two outputs per input
       with_pool(with_groups(conv(batch, 8, 8, 8, 3, 1), 8), 2, 2),
+      // The last panel has a vector without a channel, where vectors have 4, 8 or 16 elements.
+      with_pool(with_stride(conv(batch, 2, 10, 8, 1, 1), 2, 1), 2, 2),
+      with_pool(with_stride(conv(batch, 1, 20, 8, 3, 1), 2, 1), 2, 2),
+      with_pool(with_stride(conv(batch, 3, 40, 7, 3, 1), 2, 1), 2, 2),
       conv(batch, 2, 3, 10, 7, 3),
       conv(batch, 1, 1, 1, 1, 0),
   };

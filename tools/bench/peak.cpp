@@ -19,12 +19,14 @@ struct Vectors {
 
 constexpr int kSteps = 4000;
 
+// The body of a sample; a macro, since a template has no target of its own.
 #define CNNC_PEAK(NAME, LANES, CHAINS, TARGET)                                                  \
   __attribute__((noinline, target(TARGET), optimize("O3", "fp-contract=fast"))) double NAME() { \
-    using Vector = Vectors<LANES>::type;                                                        \
-    Vector sums[CHAINS];                                                                        \
+    constexpr int lanes = (LANES), chains = (CHAINS);                                           \
+    using Vector = Vectors<lanes>::type;                                                        \
+    Vector sums[chains];                                                                        \
     Vector factor, term;                                                                        \
-    for (int l = 0; l < LANES; ++l) {                                                           \
+    for (int l = 0; l < lanes; ++l) {                                                           \
       factor[l] = 0.999999f;                                                                    \
       term[l] = 0.000001f;                                                                      \
     }                                                                                           \
@@ -32,13 +34,11 @@ constexpr int kSteps = 4000;
     asm volatile("" : "+x"(factor), "+x"(term));                                                \
     const double begin = now_ns();                                                              \
     for (int i = 0; i < kSteps; ++i) {                                                          \
-      _Pragma("GCC unroll 32") for (int c = 0; c < CHAINS; ++c) {                               \
-        sums[c] = sums[c] * factor + term;                                                      \
-      }                                                                                         \
+      _Pragma("GCC unroll 32") for (auto& sum : sums) sum = sum * factor + term;                \
     }                                                                                           \
     const double end = now_ns();                                                                \
     for (auto& sum : sums) asm volatile("" : : "x"(sum));                                       \
-    return 2.0 * LANES * CHAINS * kSteps / (end - begin);                                       \
+    return 2.0 * lanes * chains * kSteps / (end - begin);                                       \
   }
 
 #if defined(__x86_64__)

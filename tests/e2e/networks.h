@@ -1,0 +1,68 @@
+// What the end-to-end tests share: networks from text, loaded objects, and what the reference
+// functions of the ops make of a network.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cnnc/cnnc.h"
+#include "cnnc_runtime.h"
+#include "compiler/codegen/jit.h"
+#include "compiler/frontend/model.h"
+#include "compiler/weights/safetensors.h"
+#include "tests/reference/interpreter.h"
+
+namespace cnnc::test {
+
+// The network that a description gives; a failure is the test's.
+[[nodiscard]] Model model_of(const std::string& json);
+// One of the repo's own, "mnist_cnn".
+[[nodiscard]] Model repo_model(const std::string& name);
+
+// Floats in [0, 1), the same for the same seed.
+[[nodiscard]] std::vector<float> random_floats(int64_t count, uint32_t seed);
+// Class numbers in [0, classes).
+[[nodiscard]] std::vector<int32_t> random_labels(int64_t count, int64_t classes, uint32_t seed);
+
+// An object in this process.
+class LoadedNetwork {
+ public:
+  LoadedNetwork(const Model& model, const Object& object, int64_t batch);
+
+  // Bytes that the workspace needs, as the header says.
+  [[nodiscard]] int64_t workspace_bytes() const { return workspace_bytes_; }
+  [[nodiscard]] int64_t output_size() const { return output_size_; }  // of the batch
+  // The entry itself.
+  int run(const cnnc_context* context, const float* input, float* output, void* workspace) const;
+  // All of `input`, whole batches of it, with a workspace made for the call; none after an error.
+  // On any thread.
+  [[nodiscard]] std::vector<float> outputs(const std::vector<float>& input,
+                                           const cnnc_context* context = nullptr) const;
+
+ private:
+  LoadedObject object_;
+  void* run_ = nullptr;
+  int64_t batch_;
+  int64_t input_size_ = 0;
+  int64_t output_size_ = 0;
+  int64_t workspace_bytes_ = 0;
+};
+
+// The network's outputs for `batch` images, computed in double without any pass.
+[[nodiscard]] std::vector<double> reference_outputs(const Model& model, const TensorFile& weights,
+                                                    const std::vector<float>& images,
+                                                    int64_t batch);
+// The mean cross entropy of outputs [count, classes].
+[[nodiscard]] double cross_entropy(const std::vector<double>& outputs,
+                                   const std::vector<int32_t>& labels);
+// The numbers of a tensor.
+[[nodiscard]] ReferenceTensor reference_tensor(const Tensor& tensor);
+
+// The greatest distance, each relative to the larger of 1 and the wanted value.
+[[nodiscard]] double distance(const std::vector<float>& found, const std::vector<double>& wanted);
+[[nodiscard]] double distance(const std::vector<float>& found, const std::vector<float>& wanted);
+
+// Objects that tests compile are kept in a folder of this process, not in the user's.
+void use_own_cache();
+
+}  // namespace cnnc::test

@@ -1,0 +1,149 @@
+#include "tests/e2e/random_network.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "compiler/graph/types.h"
+
+namespace cnnc::test {
+namespace {
+
+class Drawer {
+ public:
+  explicit Drawer(std::mt19937& random) : random_(random) {}
+
+  RandomNetwork draw() {
+    RandomNetwork network;
+    network.classes = between(2, 10);
+    network.batch = between(1, 20);
+    Shape input = {between(1, 3), between(5, 12), between(5, 12)};
+    if (happens(0.15)) input = {between(1, 40)};
+    known_.push_back({"input", input});
+    const int64_t count = between(2, 6);
+    for (int64_t i = 0; i < count; ++i) add_layer();
+    if (known_.back().shape.size() == 3) {
+      add("Flatten", "", known_.back(), {element_count(known_.back().shape)});
+    }
+    if (happens(0.4)) {
+      add_linear(between(1, 40));
+      add("ReLU", "", known_.back(), known_.back().shape);
+    }
+    add_linear(network.classes);
+
+    const double momentum = 0.9;  // its buffer is where a test finds the gradient
+    if (happens(0.3)) network.weight_decay = 0.01;
+    std::string text = R"({"cnnc": 1, "name": "random", "input": {"shape": )" + to_string(input);
+    if (happens(0.5)) text += R"(, "mean": 0.5, "std": 0.3)";
+    text += "},\n \"layers\": [" + layers_ + "],\n";
+    text += R"( "loss": {"type": "CrossEntropyLoss"},)";
+    text += "\n \"optimizer\": {\"type\": \"SGD\", \"lr\": 0.1, \"momentum\": " +
+            std::to_string(momentum) +
+            ", \"weight_decay\": " + std::to_string(network.weight_decay) +
+            (happens(0.3) ? ", \"nesterov\": true" : "") + "},\n";
+    network.json =
+        text + " \"training\": {\"batch_size\": " + std::to_string(network.batch) + "}}\n";
+    return network;
+  }
+
+ private:
+  struct Known {
+    std::string name;
+    Shape shape;  // without the batch
+  };
+
+  int64_t between(int64_t least, int64_t most) {
+    return least + static_cast<int64_t>(random_() % static_cast<uint32_t>(most - least + 1));
+  }
+  bool happens(double probability) {
+    return static_cast<double>(random_() % 1000) < probability * 1000;
+  }
+
+  // `attributes` begins with a comma if there are any.
+  void add(const std::string& type, const std::string& attributes, const Known& from, Shape shape,
+           const std::string& other = "") {
+    const std::string name = "layer" + std::to_string(known_.size());
+    layers_ += (known_.size() > 1 ? "," : "") + std::string("\n  {\"type\": \"") + type +
+               "\", \"name\": \"" + name + "\", \"inputs\": [\"" + from.name + "\"" +
+               (other.empty() ? "" : ", \"" + other + "\"") + "]" + attributes + "}";
+    known_.push_back({name, std::move(shape)});
+  }
+
+  void add_linear(int64_t features) {
+    const Known from = known_.back();
+    add("Linear",
+        ", \"out_features\": " + std::to_string(features) +
+            (happens(0.2) ? ", \"bias\": false" : ""),
+        from, {features});
+  }
+
+  void add_layer() {
+    Known from = known_.back();
+    // Sometimes another branch begins; what nobody reads then is dead.
+    if (happens(0.2)) from = known_[random_() % known_.size()];
+    if (from.shape.size() == 1) return add_row_layer(from);
+    const int64_t choice = between(0, 9);
+    if (choice <= 3) return add_conv(from, false);
+    if (choice == 4) return add_conv(from, true);
+    if (choice == 5) return add_pool(from);
+    if (choice <= 7) return add_sum(from);
+    if (choice == 8) return add("Dropout", ", \"p\": 0", from, from.shape);
+    add("ReLU", "", from, from.shape);
+  }
+
+  void add_row_layer(const Known& from) {
+    const int64_t choice = between(0, 3);
+    if (choice == 0) return add("ReLU", "", from, from.shape);
+    if (choice == 1) return add_sum(from);
+    const int64_t features = choice == 2 ? from.shape[0] : between(1, 40);
+    add("Linear", ", \"out_features\": " + std::to_string(features), from, {features});
+  }
+
+  // The last layer of the same shape, or the layer itself.
+  void add_sum(const Known& from) {
+    std::string other = from.name;
+    for (const Known& known : known_) {
+      if (known.shape == from.shape && known.name != from.name) other = known.name;
+    }
+    add("Add", "", from, from.shape, other);
+  }
+
+  void add_conv(const Known& from, bool keeps_shape) {
+    const int64_t channels = keeps_shape ? from.shape[0] : between(1, 12);
+    std::string text = ", \"out_channels\": " + std::to_string(channels);
+    if (keeps_shape) {
+      text += ", \"kernel_size\": 3, \"padding\": \"same\"";
+      if (happens(0.3)) text += ", \"groups\": " + std::to_string(channels);  // depthwise
+      return add("Conv2d", text, from, {channels, from.shape[1], from.shape[2]});
+    }
+    const int64_t padding = between(0, 2);
+    const int64_t stride = happens(0.3) ? 2 : 1;
+    const int64_t kernel_h = std::min(between(1, 3), from.shape[1] + 2 * padding);
+    const int64_t kernel_w = std::min(between(1, 3), from.shape[2] + 2 * padding);
+    text += ", \"kernel_size\": " + to_string(Shape{kernel_h, kernel_w}) +
+            ", \"padding\": " + std::to_string(padding) +
+            ", \"stride\": " + std::to_string(stride) + (happens(0.2) ? ", \"bias\": false" : "");
+    add("Conv2d", text, from,
+        {channels, (from.shape[1] + 2 * padding - kernel_h) / stride + 1,
+         (from.shape[2] + 2 * padding - kernel_w) / stride + 1});
+  }
+
+  void add_pool(const Known& from) {
+    if (from.shape[1] < 3 || from.shape[2] < 3) return add("ReLU", "", from, from.shape);
+    if (happens(0.6)) {
+      return add("MaxPool2d", ", \"kernel_size\": 2", from,
+                 {from.shape[0], from.shape[1] / 2, from.shape[2] / 2});
+    }
+    add("MaxPool2d", ", \"kernel_size\": 3, \"stride\": 2, \"padding\": 1", from,
+        {from.shape[0], (from.shape[1] - 1) / 2 + 1, (from.shape[2] - 1) / 2 + 1});
+  }
+
+  std::mt19937& random_;
+  std::vector<Known> known_;
+  std::string layers_;
+};
+
+}  // namespace
+
+RandomNetwork random_network(std::mt19937& random) { return Drawer(random).draw(); }
+
+}  // namespace cnnc::test
