@@ -61,7 +61,7 @@ Expr read_position(const WindowAxis& axis, RDom& r, const Expr& o, const Expr& k
   } else {
     r.where(starts_inside ? p < constant(axis.in) : p >= 0);
   }
-  return Halide::unsafe_promise_clamped(p, 0, constant(axis.in - 1));
+  return Halide::clamp(p, 0, constant(axis.in - 1));
 }
 
 Expr reading_output(const WindowAxis& axis, RDom& r, const Expr& p, const Expr& k) {
@@ -76,7 +76,7 @@ Expr reading_output(const WindowAxis& axis, RDom& r, const Expr& p, const Expr& 
   } else {
     r.where(starts_inside ? o < constant(axis.out) : o >= 0);
   }
-  return Halide::unsafe_promise_clamped(o, 0, constant(axis.out - 1));
+  return Halide::clamp(o, 0, constant(axis.out - 1));
 }
 
 }  // namespace cnnc
