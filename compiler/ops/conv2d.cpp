@@ -146,13 +146,15 @@ void lower(Lowering& lowering) {
   const Func bias = input_or_none(lowering, 2);
 
   RDom r(0, constant(window.x.kernel), 0, constant(window.y.kernel), 0, constant(depth), "r");
-  const Expr ix = read_position(window.x, r, x, r.x);
-  const Expr iy = read_position(window.y, r, y, r.y);
+  Expr exists;
+  const Expr ix = read_position(window.x, r, x, r.x, exists);
+  const Expr iy = read_position(window.y, r, y, r.y, exists);
   Expr channel = r.z;
   if (groups > 1) channel = c / constant(group_size) * constant(depth) + r.z;
   Func accumulator("accumulator"), output("conv2d");
   accumulator(x, y, c, n) = bias.defined() ? Expr(bias(c)) : Expr(0.f);
-  accumulator(x, y, c, n) += weight(r.x, r.y, r.z, c) * input(ix, iy, channel, n);
+  accumulator(x, y, c, n) +=
+      if_exists(exists, weight(r.x, r.y, r.z, c) * input(ix, iy, channel, n), 0.f);
   output(x, y, c, n) = accumulator(x, y, c, n);
   lowering.stages["accumulator"] = accumulator;
   lowering.outputs = {output};
@@ -320,13 +322,15 @@ void lower_weight_grad(Lowering& lowering) {
   RDom r(0, constant(in[0] / lanes), 0, constant(window.x.out), "r");
   RDom q(0, constant(window.y.out), "q"), rl(0, constant(lanes), "rl");
   const Expr image = l + constant(lanes) * r.x;
-  const Expr ix = read_position(window.x, r, r.y, x);
-  const Expr iy = read_position(window.y, r, row, y);
+  Expr exists;
+  const Expr ix = read_position(window.x, r, r.y, x, exists);
+  const Expr iy = read_position(window.y, r, row, y, exists);
   Expr channel = c;
   if (groups > 1) channel = n / constant(group_size) * constant(depth) + c;
   Func part("part"), rows("rows"), total("total"), output("conv2d_weight_grad");
   part(l, x, y, c, n, row) = 0.f;
-  part(l, x, y, c, n, row) += upstream(r.y, row, n, image) * input(ix, iy, channel, image);
+  part(l, x, y, c, n, row) +=
+      if_exists(exists, upstream(r.y, row, n, image) * input(ix, iy, channel, image), 0.f);
   rows(l, x, y, c, n) = 0.f;
   rows(l, x, y, c, n) += part(l, x, y, c, n, q);
   total(x, y, c, n) = 0.f;

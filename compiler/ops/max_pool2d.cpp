@@ -178,9 +178,10 @@ void lower(Lowering& lowering) {
     pool(x, y, c, n) = round[0];
   } else {
     RDom r(0, constant(window.x.kernel), 0, constant(window.y.kernel), "r");
-    const Expr ix = read_position(window.x, r, x, r.x);
-    const Expr iy = read_position(window.y, r, y, r.y);
-    const Expr value = input(ix, iy, c, n);
+    Expr exists;
+    const Expr ix = read_position(window.x, r, x, r.x, exists);
+    const Expr iy = read_position(window.y, r, y, r.y, exists);
+    const Expr value = if_exists(exists, input(ix, iy, c, n), none[0]);
     // The index comes first: Halide 21 stores the elements of a tuple one after the other where
     // it does not see that a strict comparison reads an earlier one.
     Func best("best");

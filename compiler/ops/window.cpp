@@ -51,17 +51,26 @@ Diagnostics expect_fit(const Window& window) {
                 " is larger than the padded input " + to_string(padded))};
 }
 
-Expr read_position(const WindowAxis& axis, RDom& r, const Expr& o, const Expr& k) {
+Expr read_position(const WindowAxis& axis, RDom& r, const Expr& o, const Expr& k, Expr& exists) {
   Expr p = o * constant(axis.stride) + k * constant(axis.dilation) - constant(axis.before);
   const bool starts_inside = axis.starts_inside(0);
   const bool ends_inside = axis.ends_inside(axis.kernel - 1);
   if (starts_inside && ends_inside) return p;
+  if (axis.kernel == 1 || axis.out == 1) {
+    const Expr is_inside = p >= 0 && p < constant(axis.in);
+    exists = exists.defined() ? exists && is_inside : is_inside;
+    return Halide::clamp(p, 0, constant(axis.in - 1));
+  }
   if (!starts_inside && !ends_inside) {
     r.where(p >= 0 && p < constant(axis.in));
   } else {
     r.where(starts_inside ? p < constant(axis.in) : p >= 0);
   }
   return Halide::clamp(p, 0, constant(axis.in - 1));
+}
+
+Expr if_exists(const Expr& exists, const Expr& value, const Expr& otherwise) {
+  return exists.defined() ? Halide::select(exists, value, otherwise) : value;
 }
 
 Expr reading_output(const WindowAxis& axis, RDom& r, const Expr& p, const Expr& k) {

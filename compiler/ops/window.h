@@ -47,10 +47,18 @@ void set_output_floor(WindowAxis& axis);
 // What is wrong if a window is larger than the padded input; else empty.
 [[nodiscard]] Diagnostics expect_fit(const Window& window);
 
-// The position that output `o` and tap `k` read. Restricts `r` to positions inside the input where
-// others can occur.
+// The position that output `o` and tap `k` read. Where others than those inside the input can
+// occur, restricts `r` to them; but with one output or one tap it adds the condition to `exists`,
+// which is undefined at first: the reader selects. (A guard that depends on one of the two alone is
+// merged with the other axis's, and Halide no longer sees which positions the two leave: it then
+// asks for more of the input than there is, and draws false conclusions from that.)
 [[nodiscard]] Halide::Expr read_position(const WindowAxis& axis, Halide::RDom& r,
-                                         const Halide::Expr& o, const Halide::Expr& k);
+                                         const Halide::Expr& o, const Halide::Expr& k,
+                                         Halide::Expr& exists);
+
+// `value` where `exists` is undefined or true, else `otherwise`.
+[[nodiscard]] Halide::Expr if_exists(const Halide::Expr& exists, const Halide::Expr& value,
+                                     const Halide::Expr& otherwise);
 
 // The output that reads position `p` with tap `k`. Restricts `r` to taps for which there is one.
 [[nodiscard]] Halide::Expr reading_output(const WindowAxis& axis, Halide::RDom& r,

@@ -1,9 +1,10 @@
 // Objects: the bytes that the JIT loads are the bytes that a C program links.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <cmath>
+#include <cctype>
 #include <cstring>
 #include <memory>
+#include <regex>
 #include <thread>
 #include <vector>
 
@@ -63,24 +64,34 @@ std::string upper(std::string text) {
   return text;
 }
 
+// The text for one network: net and NET stand for its prefix.
+std::string for_prefix(const std::string& text, const std::string& prefix) {
+  const std::string with_names = std::regex_replace(text, std::regex("net_"), prefix + "_");
+  return std::regex_replace(with_names, std::regex("NET_"), upper(prefix) + "_");
+}
+
 // A program that turns floats on its standard input into floats on its standard output: one batch
 // through each network in turn.
 std::string application(const std::vector<std::string>& prefixes) {
   std::string text = "#include <stdio.h>\n";
-  for (const std::string& p : prefixes) text += "#include \"" + p + ".h\"\n";
   std::string body;
-  for (const std::string& p : prefixes) {
-    const std::string m = upper(p);
-    text += "static float " + p + "_input[" + m + "_BATCH * " + m + "_INPUT_SIZE];\n";
-    text += "static float " + p + "_output[" + m + "_BATCH * " + m + "_OUTPUT_SIZE];\n";
-    text += "static _Alignas(" + m + "_ALIGNMENT) unsigned char " + p + "_workspace[" + m +
-            "_WORKSPACE_BYTES + 1];\n";
-    body += "  if (fread(" + p + "_input, sizeof " + p + "_input, 1, stdin) != 1) return 1;\n";
-    body += "  if (" + p + "_run(NULL, " + p + "_input, " + p + "_output, " + p +
-            "_workspace) != CNNC_OK) return 2;\n";
-    body += "  if (fwrite(" + p + "_output, sizeof " + p + "_output, 1, stdout) != 1) return 3;\n";
+  for (const std::string& prefix : prefixes) {
+    text.append("#include \"").append(prefix).append(".h\"\n");
+    text += for_prefix(R"(
+static float net_input[NET_BATCH * NET_INPUT_SIZE];
+static float net_output[NET_BATCH * NET_OUTPUT_SIZE];
+static _Alignas(NET_ALIGNMENT) unsigned char net_workspace[NET_WORKSPACE_BYTES + 1];
+)",
+                       prefix);
+    body += for_prefix(R"(
+  if (fread(net_input, sizeof net_input, 1, stdin) != 1) return 1;
+  if (net_run(NULL, net_input, net_output, net_workspace) != CNNC_OK) return 2;
+  if (fwrite(net_output, sizeof net_output, 1, stdout) != 1) return 3;
+)",
+                       prefix);
   }
-  return text + "int main(void) {\n" + body + "  return 0;\n}\n";
+  text += "int main(void) {" + body + "  return 0;\n}\n";
+  return text;
 }
 
 std::vector<float> floats_in(const std::string& bytes) {

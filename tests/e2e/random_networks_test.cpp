@@ -26,7 +26,7 @@ constexpr int kSlopes = 6;                   // finite differences of a network
 
 int number_from(const char* variable, int fallback) {
   const char* text = std::getenv(variable);
-  return text ? std::atoi(text) : fallback;
+  return text ? static_cast<int>(std::strtol(text, nullptr, 10)) : fallback;
 }
 
 double greatest(const std::vector<double>& values) {
@@ -194,7 +194,7 @@ TEST_CASE("random networks") {
     check_inference(model, step.weights, options.target, count, images);
     if (count > 1) check_inference(model, step.weights, options.target, 1, images);
   }
-  std::cout << "random networks: " << done << ", seed " << seed << std::endl;
+  std::cout << "random networks: " << done << ", seed " << seed << "\n";
 }
 
 }  // namespace

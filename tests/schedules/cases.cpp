@@ -64,12 +64,6 @@ Shape weight_shape(const ConvShape& s) { return {s.out, s.in / s.groups, s.kerne
 Shape input_shape(const ConvShape& s) { return {s.batch, s.in, s.height, s.width}; }
 Shape output_shape(const ConvShape& s) { return {s.batch, s.out, s.out_h(), s.out_w()}; }
 
-// Where a kernel's extent is 1, the guard of its padding does not depend on the tap, and Halide's
-// bounds of the input ignore it.
-bool fails_checks(const ConvShape& s) {
-  return (s.kernel_h == 1 && s.top + s.bottom > 0) || (s.kernel_w == 1 && s.left + s.right > 0);
-}
-
 // The gradient of a convolution's output: an input, or what comes out of the gradient of a pool.
 ValueId upstream(Case& c, const ConvShape& s) {
   Graph& graph = c.graph;
@@ -143,7 +137,6 @@ Case conv_forward(const ConvShape& s) {
   Case c;
   c.text = "Conv2d " + to_string(s);
   c.sum_length = s.in / s.groups * s.kernel_h * s.kernel_w;
-  c.fails_checks = fails_checks(s);
   Graph& graph = c.graph;
   const ValueId input = graph.add_input("input", f32(input_shape(s)));
   const ValueId kernel = graph.add_parameter("weight", weight("weight", weight_shape(s)));
@@ -171,7 +164,6 @@ Case conv_input_grad(const ConvShape& s) {
   Case c;
   c.text = "Conv2dInputGrad " + to_string(s);
   c.sum_length = s.out / s.groups * s.kernel_h * s.kernel_w;
-  c.fails_checks = fails_checks(s);
   Graph& graph = c.graph;
   const ValueId gradient = upstream(c, s);
   const ValueId kernel = graph.add_parameter("weight", weight("weight", weight_shape(s)));
@@ -190,7 +182,6 @@ Case conv_weight_grad(const ConvShape& s, const Update& update) {
   Case c;
   c.text = "Conv2dWeightGrad " + to_string(s);
   c.sum_length = s.batch * s.out_h() * s.out_w();
-  c.fails_checks = fails_checks(s);
   Graph& graph = c.graph;
   const ValueId gradient = upstream(c, s);
   const ValueId input = graph.add_input("input", f32(input_shape(s)));

@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -226,6 +225,7 @@ Run run(const Trial& trial, const LoadedObject& object, int64_t workspace_bytes,
   memory.emplace_back(workspace_bytes, kAlignment, side);
 
   std::vector<void*> arguments;
+  arguments.reserve(memory.size());
   for (const GuardedMemory& block : memory) arguments.push_back(block.data());
   result.status = call(object.find(trial.entry), &context, arguments);
 
@@ -379,25 +379,19 @@ void run_trials(const std::vector<Trial>& trials, const KernelTarget& unchecked_
     const std::string what = unchecked_target.halide + ": " + describe(trial, blueprint);
     INFO(what);  // where a guard page ends the program
     const int64_t workspace = blueprint.workspace_bytes(trial.entry);
-    std::optional<Run> with_checks;
-    if (!trial.the_case->fails_checks) {
-      with_checks = run(trial, checked, workspace, serial, Side::end);
-      if (with_checks->status != CNNC_OK) {
-        problems.push_back(what + "\n  a run-time check fails; without checks, " +
-                           fate([&] { return run(trial, unchecked, workspace, serial, Side::end); },
-                                [&](const Run& r) { return compare_with_reference(trial, r); }));
-        continue;
-      }
+    const Run with_checks = run(trial, checked, workspace, serial, Side::end);
+    if (with_checks.status != CNNC_OK) {
+      problems.push_back(what + "\n  a run-time check fails; without checks, " +
+                         fate([&] { return run(trial, unchecked, workspace, serial, Side::end); },
+                              [&](const Run& r) { return compare_with_reference(trial, r); }));
+      continue;
     }
     const Run alone = run(trial, unchecked, workspace, serial, Side::end);
     const Run together = run(trial, unchecked, workspace, parallel, Side::begin);
-    std::string text = describe_damage(alone) + describe_damage(together);
-    text += compare_with_reference(trial, alone);
+    std::string text = compare_with_reference(trial, alone);
+    text += compare_bits(trial, alone, with_checks, "with run-time checks");
     text += compare_bits(trial, alone, together, "with several threads");
-    if (with_checks) {
-      text += describe_damage(*with_checks);
-      text += compare_bits(trial, alone, *with_checks, "with run-time checks");
-    }
+    for (const Run* one : {&with_checks, &alone, &together}) text += describe_damage(*one);
     if (!text.empty()) problems.push_back(what + text);
   }
 }

@@ -30,8 +30,6 @@ struct Case {
       0;  // with numbers that leave no rounding errors: of ops that divide, and the like
   int64_t sum_length = 1;  // terms of the longest sum: how close results with rounding errors are
   bool has_nan = false;    // a few inputs are NaN
-  // Run-time checks fail although the code is right: Halide's bounds miss a guard.
-  bool fails_checks = false;
 };
 
 // What is wrong, one text per finding. `target` is one that this machine runs.

@@ -16,11 +16,13 @@ constexpr Layout kChannelsLast = Layout::channels_last;
 
 int random_count() {
   const char* text = std::getenv("CNNC_TEST_CASES");
-  return text ? std::atoi(text) : 8;
+  return text ? static_cast<int>(std::strtol(text, nullptr, 10)) : 8;
 }
 
 void check(std::vector<Case> cases, const std::string& target) {
-  for (const std::string& problem : problems_of(std::move(cases), target)) FAIL_CHECK(problem);
+  const std::vector<std::string> problems = problems_of(std::move(cases), target);
+  for (const std::string& problem : problems) FAIL_CHECK(problem);
+  CHECK(problems.empty());
 }
 
 // The generator of one group of random cases on one target.
@@ -28,7 +30,8 @@ std::mt19937 generator(const std::string& group, const std::string& target) {
   std::seed_seq sequence(group.begin(), group.end());
   std::mt19937 random(sequence);
   random.discard(seed() * 97);
-  std::cout << "random cases: " << group << ", " << target << ", seed " << seed() << std::endl;
+  std::cout << "random cases: " << group << ", " << target << ", seed " << seed() << "\n"
+            << std::flush;
   return random;
 }
 
@@ -95,10 +98,12 @@ std::vector<ConvShape> awkward_convs(int64_t batch) {
       with_groups(conv(batch, 17, 17, 8, 3, 1), 17),  // depthwise
       with_groups(conv(batch, 5, 10, 6, 3, 1), 5),    // two outputs per input
       with_pool(with_groups(conv(batch, 8, 8, 8, 3, 1), 8), 2, 2),
-      // The last panel has a vector without a channel, where vectors have 4, 8 or 16 elements.
+      // One tap, or one output, of a padded axis; see read_position in compiler/ops/window.h. The
+      // last panel has a vector without a channel, where vectors have 4, 8 or 16 elements.
       with_pool(with_stride(conv(batch, 2, 10, 8, 1, 1), 2, 1), 2, 2),
-      with_pool(with_stride(conv(batch, 1, 20, 8, 3, 1), 2, 1), 2, 2),
-      with_pool(with_stride(conv(batch, 3, 40, 7, 3, 1), 2, 1), 2, 2),
+      with_size(with_stride(conv(batch, 1, 20, 8, 3, 1), 2, 1), 6, 2),
+      with_pool(with_size(conv(batch, 3, 40, 7, 1, 1), 8, 5), 2, 2),
+      with_padding(conv(batch, 3, 5, 2, 3, 0), 0, 0, 1, 1),
       conv(batch, 2, 3, 10, 7, 3),
       conv(batch, 1, 1, 1, 1, 0),
   };
@@ -209,6 +214,7 @@ TEST_CASE("training: sums over channels") {
         {lanes, 1},       {2 * lanes, 10},  {3 * lanes, 33},       {4 * lanes, 512},
         {lanes, 1, 1, 1}, {lanes, 3, 5, 7}, {2 * lanes, 40, 1, 9}, {4 * lanes, 17, 14, 14}};
     std::vector<Case> cases;
+    cases.reserve(shapes.size());
     for (size_t i = 0; i < shapes.size(); ++i) {
       cases.push_back(for_training(channel_sum(shapes[i], updates[i % updates.size()])));
     }
@@ -228,6 +234,8 @@ std::vector<Case> plain_cases(int64_t n, std::mt19937& random) {
   cases.push_back(pool({n, 3, 7, 5}, ceiling));
   cases.push_back(pool({n, 17, 6, 7}, dilated));
   cases.push_back(pool({n, 1, 1, 1}, {1, 1, 1, 1, 0, 0, 1, 1, false}));
+  cases.push_back(pool({n, 3, 2, 1}, overlapping));  // one output
+  cases.push_back(pool({n, 3, 4, 2}, overlapping));
   cases.push_back(pool_grad({n, 5, 9, 9}, overlapping));
   cases.push_back(pool_grad({n, 3, 7, 5}, ceiling));
   cases.push_back(pool_grad({n, 4, 6, 7}, dilated));
@@ -333,12 +341,13 @@ TEST_CASE("inference: convolutions") {
 
 TEST_CASE("inference: linear layers") {
   for (const std::string& target : targets()) {
-    std::vector<Case> cases;
     const std::vector<LinearShape> shapes = {{1, 17, 10, true, true},   {1, 300, 129, true, false},
                                              {1, 1, 1, true, false},    {2, 33, 40, false, true},
                                              {3, 10, 17, true, false},  {8, 64, 33, true, true},
                                              {64, 100, 10, true, true}, {5, 7, 1, true, false},
                                              {64, 33, 64, true, true},  {1, 2000, 300, true, true}};
+    std::vector<Case> cases;
+    cases.reserve(shapes.size() + static_cast<size_t>(random_count()));
     for (const LinearShape& s : shapes) {
       cases.push_back(for_inference(linear_forward(s), kChannelsLast, kChannelsLast));
     }
