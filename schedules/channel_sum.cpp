@@ -25,9 +25,6 @@ void apply_channel_sum(const Problem& problem, const Params& params, KernelFuncs
     const int channels = static_cast<int>((problem.c + params.tasks - 1) / params.tasks);
     funcs.result.parallel(d.c, channels, Halide::TailStrategy::GuardWithIf);
   }
-  if (funcs.update.defined()) {
-    funcs.update.compute_at(funcs.result, d.c).store_in(Halide::MemoryType::Register);
-  }
   accumulator.compute_at(funcs.result, d.c).store_in(Halide::MemoryType::Register);
   accumulator.update()
       .reorder({accumulator.rvars()[0], d.c})

@@ -59,9 +59,6 @@ void apply_conv_weight_grad(const Problem& problem, const Params& params, Kernel
       .reorder(d.x, d.y, ci, ni, co, no);
   if (params.tasks > 1) result.parallel(no);
 
-  if (funcs.update.defined()) {
-    funcs.update.compute_at(result, d.x).store_in(Halide::MemoryType::Register);
-  }
   total.compute_at(result, co).store_in(Halide::MemoryType::Register);
   total.update()
       .reorder({total.rvars()[0], d.x, d.y, d.c, d.n})

@@ -88,11 +88,6 @@ void apply_generic(const Problem& problem, const Params& params, KernelFuncs& fu
   const Var outermost = vectors_outside || others.empty() ? outer : others.back();
   if (parallel) result.parallel(outermost);
 
-  if (funcs.update.defined()) {
-    funcs.update.compute_at(result, outer)
-        .store_in(Halide::MemoryType::Register)
-        .vectorize(vector, lanes, kGuard);
-  }
   for (auto& [name, stage] : funcs.stages) {
     if (!stage.has_update_definition()) continue;
     schedule_stage(stage, vector, lanes, problem.vectors);

@@ -52,7 +52,6 @@ void apply_linear_weight_grad(const Problem& problem, const Params& params, Kern
   const int a = static_cast<int>(params.a);
   const int width = static_cast<int>(params.b) * lanes;
   Var co("co"), ci("ci");
-  Var update_loop = co;
   Halide::Func& result = funcs.result;
   Halide::Func accumulator = funcs.stages.at("accumulator");
   Halide::Func packed = funcs.stages.at("packed");
@@ -65,7 +64,6 @@ void apply_linear_weight_grad(const Problem& problem, const Params& params, Kern
       result.parallel(mo, static_cast<int>(std::max<int64_t>(1, tiles / params.tasks)), kGuard);
     }
     accumulator.compute_at(result, ko);
-    update_loop = mi;
   } else {
     const int rows = static_cast<int>(params.rows);
     result.split(d.n, mb, mi, rows, kGuard)
@@ -86,11 +84,6 @@ void apply_linear_weight_grad(const Problem& problem, const Params& params, Kern
         .unroll(ki)
         .unroll(mi);
     accumulator.compute_at(funcs.anchor, mo);
-  }
-  if (funcs.update.defined()) {
-    funcs.update.compute_at(result, update_loop)
-        .store_in(Halide::MemoryType::Register)
-        .vectorize(d.c, lanes, kGuard);
   }
   accumulator.store_in(Halide::MemoryType::Register).vectorize(d.c, lanes).unroll(d.c).unroll(d.n);
   accumulator.update()

@@ -63,9 +63,6 @@ struct KernelFuncs {
   bool anchor_is_result = false;  // nothing follows the anchor that would change its loops
   Halide::Func staged;            // the producer of the anchor's input, or undefined
   std::map<std::string, Halide::Func> stages;  // of the anchor, or of all nodes
-  // What an update in place stores beside its first output, or undefined: it must be computed
-  // before either is stored, within the loops of `result`.
-  Halide::Func update;
   // A Func that is computed before everything else, into scratch memory that the plan provides; set
   // by apply() if Params::scratch is not empty.
   Halide::Func scratch;

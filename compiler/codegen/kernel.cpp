@@ -248,9 +248,6 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     if (id == kernel.anchor || node.has(kChannelSum)) {
       kernel_funcs.stages = lowering.stages;
       kernel_funcs.anchor = lowering.outputs[0];
-    } else if (node.has(kInPlace)) {
-      const auto update = lowering.stages.find("momentum_buffer");
-      if (update != lowering.stages.end()) kernel_funcs.update = update->second;
     } else {
       for (const auto& [name, stage] : lowering.stages) {
         kernel_funcs.stages[name + "." + std::to_string(stage_count++)] = stage;

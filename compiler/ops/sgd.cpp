@@ -66,10 +66,7 @@ void lower(Lowering& lowering) {
     Func velocity("sgd_momentum_buffer");
     velocity(vars) = buffer;
     lowering.outputs.push_back(velocity);
-    // Both outputs overwrite what both read. The new buffer is computed before either is stored.
-    lowering.stages["momentum_buffer"] = velocity;
-    const Expr fresh = at(velocity, place);
-    change = attrs.boolean("nesterov") ? change + momentum * fresh : fresh;
+    change = attrs.boolean("nesterov") ? change + momentum * buffer : buffer;
   }
   updated(vars) = parameter - lowering.inputs[kLr](0) * change;
 }

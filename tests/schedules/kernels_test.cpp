@@ -101,6 +101,8 @@ std::vector<ConvShape> awkward_convs(int64_t batch) {
       // One tap, or one output, of a padded axis; see read_position in compiler/ops/window.h. The
       // last panel has a vector without a channel, where vectors have 4, 8 or 16 elements.
       with_pool(with_stride(conv(batch, 2, 10, 8, 1, 1), 2, 1), 2, 2),
+      with_pool(with_stride(conv(batch, 1, 20, 8, 3, 1), 2, 1), 2, 2),
+      with_pool(with_stride(conv(batch, 3, 40, 7, 3, 1), 2, 1), 2, 2),
       with_size(with_stride(conv(batch, 1, 20, 8, 3, 1), 2, 1), 6, 2),
       with_pool(with_size(conv(batch, 3, 40, 7, 1, 1), 8, 5), 2, 2),
       with_padding(conv(batch, 3, 5, 2, 3, 0), 0, 0, 1, 1),
