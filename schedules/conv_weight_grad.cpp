@@ -23,15 +23,12 @@ constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 Params choose_conv_weight_grad(const Problem& problem) {
   Params params;
   params.schedule = "conv_weight_grad";
-  // Nothing is broadcast: a + b loads feed a*b FMAs.
-  const int64_t side = problem.machine.registers >= 32 ? 4 : 2;
-  const int64_t group_inputs = problem.c;
+  // Nothing is broadcast: a + b loads feed a*b FMAs. 4x4, or 4x2 where registers are few; outputs
+  // make up for inputs that are missing.
+  const int64_t products = problem.machine.registers >= 32 ? 16 : 8;
   const int64_t group_outputs = problem.n / problem.groups;
-  params.a = std::min<int64_t>(group_inputs, problem.machine.registers >= 32 ? 4 : 4);
-  params.b = std::min<int64_t>(group_outputs, side);
-  if (params.a < side) {
-    params.b = std::min<int64_t>(group_outputs, side * side / params.a);
-  }
+  params.a = std::min<int64_t>(problem.c, 4);
+  params.b = std::min<int64_t>(group_outputs, products / params.a);
   while (group_outputs % params.b != 0) --params.b;  // a tile stays within its group
   params.why = "rule: " + std::to_string(params.a) + " input x " + std::to_string(params.b) +
                " output channels, lanes over the batch";

@@ -29,9 +29,11 @@ Tile choose_tile(int64_t columns, int64_t vectors, const Machine& machine,
       const double stream =
           streams ? static_cast<double>(b * machine.lanes * 4) / kL2BytesPerCycle : 0;
       const int64_t tail = columns % a;
-      double cycles = static_cast<double>(columns / a) * std::max(tile_cycles(a, b), stream);
+      const int64_t whole_tiles = columns / a;
+      const int64_t panels = (vectors + b - 1) / b;
+      double cycles = static_cast<double>(whole_tiles) * std::max(tile_cycles(a, b), stream);
       if (tail != 0) cycles += std::max(tile_cycles(tail, b), stream);
-      cycles *= static_cast<double>((vectors + b - 1) / b);
+      cycles *= static_cast<double>(panels);
       // A tail is a second loop body: worth it only if clearly faster.
       const double worth = tail == 0 ? 1 : 0.97;
       const double efficiency = worth * static_cast<double>(columns * vectors) / 2 / cycles;

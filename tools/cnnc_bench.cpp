@@ -254,6 +254,7 @@ class Bench {
     std::vector<Row> rows(1);
     rows[0] = {"compile train", "", "", model.batch_size, 0, 0, {}};
     for (int i = 0; i < std::min(options_.repeat, 5); ++i) {
+      sample_limits();
       const double begin = now_ms();
       Result<TrainingProgram> program = training_program(model, target_);
       if (!program) return program.diagnostics();
@@ -295,10 +296,13 @@ class Bench {
       const double ms = median(row.ms);
       const double least = *std::min_element(row.ms.begin(), row.ms.end());
       sum += ms;
-      std::printf("%-14s %-58s %-24s %9.4f ms (min %9.4f) %7.1f GFLOP/s %5.1f %%\n",
-                  row.bench.c_str(), row.kernel.c_str(), row.schedule.c_str(), ms, least,
-                  static_cast<double>(row.flops) / ms / 1e6,
-                  100 * static_cast<double>(row.flops) / ms / 1e6 / (peak * options_.threads));
+      std::printf("%-14s %-58s %-24s %9.4f ms (min %9.4f)", row.bench.c_str(), row.kernel.c_str(),
+                  row.schedule.c_str(), ms, least);
+      if (row.flops > 0) {
+        const double gflops = static_cast<double>(row.flops) / ms / 1e6;
+        std::printf(" %7.1f GFLOP/s %5.1f %%", gflops, 100 * gflops / (peak * options_.threads));
+      }
+      std::printf("\n");
     }
     if (rows.size() > 1) std::printf("%-14s %.4f ms\n", "sum", sum);
   }

@@ -159,11 +159,11 @@ void Blueprint::add_entry_per_call(const std::string& entry) {
   const auto found = std::find_if(program_.entries.begin(), program_.entries.end(),
                                   [&](const Entry& e) { return e.name == entry; });
   CNNC_CHECK(found != program_.entries.end(), "no entry " + entry);
-  const Entry whole = *found;
-  for (size_t i = 0; i < whole.calls.size(); ++i) {
-    program_.entries.push_back(
-        {entry + "_" + std::to_string(i), whole.parameters, {whole.calls[i]}});
+  std::vector<Entry> parts;
+  for (const KernelCall& call : found->calls) {
+    parts.push_back({entry + "_" + std::to_string(parts.size()), found->parameters, {call}});
   }
+  program_.entries.insert(program_.entries.end(), parts.begin(), parts.end());
 }
 
 std::vector<Blueprint::Call> Blueprint::calls(const std::string& entry) const {

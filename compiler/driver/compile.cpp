@@ -22,6 +22,7 @@ Status check_weights(const Graph& graph, const TensorFile& weights) {
       Diagnostic missing = error("the weights have no tensor \"" + value.name + "\" of shape " +
                                  to_string(value.init.shape));
       std::vector<std::string> names;
+      names.reserve(weights.tensors.size());
       for (const Tensor& other : weights.tensors) names.push_back(other.name);
       missing.suggestion = nearest(value.name, names);
       problems.push_back(std::move(missing));

@@ -1,8 +1,8 @@
 """clang-tidy finds nothing to say about the sources of compiler/, schedules/, runtime/, tools/
 and examples/.
 
-Most of a run goes into Halide's and LLVM's headers: files that include those are checked with
---all (tools/lint.sh), the others in every test run.
+Most of a run goes into Halide's and LLVM's headers: without --all, files that include those are
+left out.
 """
 import argparse
 import os
