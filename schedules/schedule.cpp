@@ -25,6 +25,10 @@ bool worth_parallel(int64_t flops, int64_t bytes, const Machine& machine) {
          kWorthNanoseconds;
 }
 
+std::string to_string(const Params& params) {
+  return params.schedule + " " + std::to_string(params.a) + "x" + std::to_string(params.b);
+}
+
 Params choose(const Problem& problem) {
   const bool batch = problem.vectors == VectorDimension::batch;
   if (problem.family == "conv" || problem.family == "linear") {

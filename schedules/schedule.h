@@ -56,6 +56,9 @@ struct Params {
   [[nodiscard]] int64_t vector_channels(const Machine& machine) const { return b * machine.lanes; }
 };
 
+// "conv_channel 14x2", for people.
+[[nodiscard]] std::string to_string(const Params& params);
+
 // The Funcs of a kernel.
 struct KernelFuncs {
   Halide::Func result;            // writes the outputs, as a tuple if there are several

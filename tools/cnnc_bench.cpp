@@ -1,86 +1,57 @@
 // cnnc-bench: how fast the compiled code is, beside the limits of the machine in the same run.
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <functional>
-#include <iostream>
+#include <filesystem>
 #include <memory>
 #include <random>
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-
-#include "cnnc/cnnc.h"
 #include "cnnc_runtime.h"
 #include "compiler/codegen/jit.h"
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
 #include "compiler/frontend/model.h"
-#include "compiler/weights/safetensors.h"
-#include "tools/bench/peak.h"
+#include "tools/bench/measure.h"
+#include "tools/bench/problem.h"
+#include "tools/cli/tool.h"
 
 namespace cnnc {
 namespace {
+
+constexpr int64_t kLastLevel = 12 << 20;  // bytes that only the last cache holds
+constexpr int kCompilations = 5;
+
+const char* const kFooter =
+    "What is measured:\n"
+    "  peak     the machine: fused multiply-adds, and reads\n"
+    "  train    a training step of the model (the default)\n"
+    "  infer    one inference of the model, with random weights\n"
+    "  kernels  every kernel of a training step, or of inference with --infer, in their order;\n"
+    "           with --problem, single convolutions, repeated\n"
+    "  compile  compiling the training step or, with --infer, inference; nothing is cached\n"
+    "\n"
+    "ms is the median. FLOPs count 2 per tap, padding taps too, as oneDNN and PyTorch do: code "
+    "that\n"
+    "skips them may exceed the peak. The shares are of what --threads cores can do.\n"
+    "\n"
+    "Problems are in benchdnn's notation, mb64ic32ih14oc64oh14kh3ph1, or a file with one a line.\n";
 
 struct Options {
   std::string what = "train";
   std::string model = "models/mnist_cnn.json";
   std::string target = "host";
+  std::vector<std::string> problems;
+  std::vector<std::string> directions = {"fwd"};
   int64_t batch = 0;
   int threads = 1;
   int repeat = 30;
+  bool is_inference = false;
   bool json = false;
 };
 
-struct Row {
-  std::string bench;
-  std::string kernel;
-  std::string schedule;
-  int64_t batch = 0;
-  int64_t flops = 0;
-  int64_t bytes = 0;
-  std::vector<double> ms;
-};
-
-double now_ms() {
-  return std::chrono::duration<double, std::milli>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-// Entries take pointers only, so that any of them can be called with a list.
-using Arguments = std::vector<void*>;
-int call(void* entry, const cnnc_context* context, const Arguments& a) {
-  using P = void*;
-  switch (a.size()) {
-    case 3:
-      return reinterpret_cast<int (*)(const cnnc_context*, P, P, P)>(entry)(context, a[0], a[1],
-                                                                            a[2]);
-    case 7:
-      return reinterpret_cast<int (*)(const cnnc_context*, P, P, P, P, P, P, P)>(entry)(
-          context, a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
-    case 8:
-      return reinterpret_cast<int (*)(const cnnc_context*, P, P, P, P, P, P, P, P)>(entry)(
-          context, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
-    case 9:
-      return reinterpret_cast<int (*)(const cnnc_context*, P, P, P, P, P, P, P, P, P)>(entry)(
-          context, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]);
-    default:
-      CNNC_CHECK(false, "an entry with " + std::to_string(a.size()) + " parameters");
-      return 0;
-  }
-}
-
 class Memory {
  public:
-  // Zero, aligned to 64 bytes.
+  // Zero, aligned to kAlignment.
   void* block(int64_t bytes) {
     blocks_.emplace_back(static_cast<size_t>(bytes + kAlignment));
     const auto address = reinterpret_cast<uintptr_t>(blocks_.back().data());
@@ -98,6 +69,20 @@ class Memory {
   std::mt19937 generator_{1};
 };
 
+// A compiled entry with its arguments.
+struct Loaded {
+  std::unique_ptr<LoadedObject> object;
+  std::vector<void*> arguments;
+};
+
+int64_t parameter_bytes(const Graph& graph) {
+  int64_t bytes = 0;
+  for (const Value& value : graph.values) {
+    if (value.kind == ValueKind::parameter) bytes += value.type.bytes();
+  }
+  return bytes;
+}
+
 class Bench {
  public:
   explicit Bench(const Options& options) : options_(options) {
@@ -112,17 +97,16 @@ class Bench {
     Result<KernelTarget> target = parse_target(options_.target);
     if (!target) return target.diagnostics();
     target_ = *target;
-    if (options_.what == "peak") {
-      for (int i = 0; i < options_.repeat; ++i) sample_limits();
-      report({});
-      return success();
-    }
+    if (options_.what == "peak") return peak();
+    if (!options_.problems.empty()) return problems();
     Result<ModelDescription> model = load_model(options_.model);
     if (!model) return model.diagnostics();
+    model_name_ = std::filesystem::path(options_.model).stem().string();
     if (options_.batch > 0) model->batch_size = options_.batch;
-    if (options_.what == "infer" || options_.what == "kernels-infer") return infer(*model);
-    if (options_.what == "compile") return compile_time(*model);
-    return train(*model);
+    const bool inference = options_.what == "infer" || options_.is_inference;
+    if (options_.what == "compile")
+      return inference ? compile_infer(*model) : compile_train(*model);
+    return inference ? infer(*model) : train(*model);
   }
 
  private:
@@ -130,226 +114,304 @@ class Bench {
     void operator()(cnnc_pool* pool) const { cnnc_pool_destroy(pool); }
   };
 
-  void sample_limits() {
-    peaks_.push_back(sample_peak_gflops(target_.machine.lanes));
-    if (read_block_.empty()) read_block_.resize(3 << 20);  // 12 MiB: of the last-level cache
-    reads_.push_back(
-        sample_read_gbytes(read_block_.data(), static_cast<int64_t>(read_block_.size()) * 4));
+  [[nodiscard]] int rounds() const { return std::max(30, options_.repeat); }
+
+  void print_rows(const std::vector<Row>& rows, const Limits& limits) const {
+    print(rows, limits, options_.threads, target_.halide, options_.json ? Form::json : Form::table);
   }
 
-  // Times `rows` of calls in turn, round by round, with the limits between them.
-  void measure(std::vector<Row>& rows, const std::vector<std::function<void()>>& calls) {
-    const int rounds = std::max(30, options_.repeat);
-    for (int round = -2; round < rounds; ++round) {
-      sample_limits();
-      for (size_t i = 0; i < calls.size(); ++i) {
-        const double begin = now_ms();
-        calls[i]();
-        if (round >= 0) rows[i].ms.push_back(now_ms() - begin);
-      }
-    }
+  Status peak() {
+    Limits limits(target_.machine, kLastLevel);
+    for (int i = 0; i < rounds(); ++i) limits.sample();
+    print_rows({}, limits);
+    return success();
   }
+
+  Result<std::unique_ptr<LoadedObject>> load(const Blueprint& blueprint) const {
+    const Result<std::string> bytes = object_bytes(blueprint, 0, true);
+    if (!bytes) return bytes.diagnostics();
+    Result<LoadedObject> object = load_object("bench", *bytes);
+    if (!object) return object.diagnostics();
+    return std::make_unique<LoadedObject>(std::move(*object));
+  }
+
+  std::function<void()> caller(const Loaded& loaded, const std::string& symbol) const {
+    void* function = loaded.object->find(symbol);
+    CNNC_CHECK(function != nullptr, "no entry " + symbol);
+    return [this, function, &loaded] {
+      const int status = call_entry(function, &context_, loaded.arguments);
+      CNNC_CHECK(status == CNNC_OK, "status " + std::to_string(status));
+    };
+  }
+
+  // ---- models ----------------------------------------------------------------------------------
 
   Status train(const ModelDescription& model) {
     Result<TrainingProgram> program = training_program(model, target_);
     if (!program) return program.diagnostics();
     program->blueprint.add_entry_per_call("step");
-    Result<std::string> bytes = object_bytes(program->blueprint, 0, true);
-    if (!bytes) return bytes.diagnostics();
-    Result<LoadedObject> object = load_object("bench", *bytes);
-    if (!object) return object.diagnostics();
     const Graph& graph = program->step.graph;
-    Arguments arguments;
-    auto* count = static_cast<int32_t*>(memory_.block(4));
-    auto* lr = static_cast<float*>(memory_.block(4));
-    *count = static_cast<int32_t>(model.batch_size);
-    *lr = 1e-3f;
+    Loaded loaded;
     for (ValueId id : graph.inputs) {
       const Value& value = graph.values[id];
-      if (value.name == kImages)
-        arguments.push_back(memory_.random(element_count(value.type.shape), 0, 1));
-      else if (value.name == kCount)
-        arguments.push_back(count);
-      else if (value.name == kLearningRate)
-        arguments.push_back(lr);
-      else
-        arguments.push_back(memory_.block(value.type.bytes()));
+      if (value.name == kImages) {
+        loaded.arguments.push_back(memory_.random(element_count(value.type.shape), 0, 1));
+      } else {
+        loaded.arguments.push_back(memory_.block(value.type.bytes()));
+      }
+      if (value.name == kCount) {
+        *static_cast<int32_t*>(loaded.arguments.back()) = static_cast<int32_t>(model.batch_size);
+      }
+      if (value.name == kLearningRate) *static_cast<float*>(loaded.arguments.back()) = 1e-3F;
     }
-    arguments.push_back(memory_.block(4));  // loss
+    loaded.arguments.push_back(memory_.block(4));  // loss
     auto* state = static_cast<uint8_t*>(memory_.block(program->step.state_bytes));
     for (size_t id = 0; id < graph.values.size(); ++id) {
       const Value& value = graph.values[id];
       if (value.kind != ValueKind::parameter) continue;
       auto* w = reinterpret_cast<float*>(state + program->step.placements[id].offset);
-      const float* values = memory_.random(element_count(value.type.shape), -0.02f, 0.02f);
+      const float* values = memory_.random(element_count(value.type.shape), -0.02F, 0.02F);
       std::copy_n(values, element_count(value.type.shape), w);
     }
-    arguments.push_back(state);
-    arguments.push_back(memory_.block(program->workspace_bytes()));
-    return time_entry(program->blueprint, *object, "step", arguments, model.batch_size);
+    loaded.arguments.push_back(state);
+    loaded.arguments.push_back(memory_.block(program->workspace_bytes()));
+    return time_entry(program->blueprint, loaded, "step", model.batch_size, parameter_bytes(graph));
   }
 
-  Status infer(const ModelDescription& model) {
-    const int64_t batch = options_.batch > 0 ? options_.batch : 1;
-    Result<Graph> graph = inference_graph(model, batch);
-    if (!graph) return graph.diagnostics();
-    const Plan plan = make_plan(std::move(*graph), {});
+  // Inference of a graph, with weights drawn at random. Activations that enter and leave lie as
+  // `border`.
+  Blueprint inference_blueprint(const Plan& plan) {
     Blueprint blueprint("bench", target_);
     std::map<std::string, const float*> weights;
     for (const Value& value : plan.graph.values) {
       if (value.kind != ValueKind::parameter) continue;
-      weights[value.name] = memory_.random(element_count(value.type.shape), -0.05f, 0.05f);
+      weights[value.name] = memory_.random(element_count(value.type.shape), -0.05F, 0.05F);
     }
     blueprint.add_entry("run", plan, Layout::channels_last,
                         [&](const std::string& name) { return weights.at(name); });
-    blueprint.add_entry_per_call("run");
-    Result<std::string> bytes = object_bytes(blueprint, 0, true);
-    if (!bytes) return bytes.diagnostics();
-    Result<LoadedObject> object = load_object("bench", *bytes);
-    if (!object) return object.diagnostics();
-    const Arguments arguments = {
-        memory_.random(element_count(plan.graph.type(plan.graph.inputs[0]).shape), 0, 1),
-        memory_.block(plan.graph.type(plan.outputs[0]).bytes()),
-        memory_.block(std::max<int64_t>(64, blueprint.workspace_bytes("run")))};
-    return time_entry(blueprint, *object, "run", arguments, batch);
+    return blueprint;
   }
 
-  Status time_entry(const Blueprint& blueprint, const LoadedObject& object,
-                    const std::string& entry, const Arguments& arguments, int64_t batch) {
+  void add_buffers(Loaded& loaded, const Plan& plan, int64_t workspace_bytes) {
+    for (ValueId id : plan.graph.inputs) {
+      loaded.arguments.push_back(memory_.random(element_count(plan.graph.type(id).shape), -1, 1));
+    }
+    for (ValueId id : plan.outputs) {
+      loaded.arguments.push_back(memory_.block(plan.graph.type(id).bytes()));
+    }
+    if (plan.state_bytes > 0) {
+      loaded.arguments.push_back(memory_.random(plan.state_bytes / 4, -0.05F, 0.05F));
+    }
+    loaded.arguments.push_back(memory_.block(std::max(kAlignment, workspace_bytes)));
+  }
+
+  Status infer(const ModelDescription& model) {
+    const int64_t batch = std::max<int64_t>(1, options_.batch);
+    Result<Graph> graph = inference_graph(model, batch);
+    if (!graph) return graph.diagnostics();
+    const Plan plan = make_plan(std::move(*graph), {});
+    Blueprint blueprint = inference_blueprint(plan);
+    blueprint.add_entry_per_call("run");
+    Loaded loaded;
+    add_buffers(loaded, plan, blueprint.workspace_bytes("run"));
+    return time_entry(blueprint, loaded, "run", batch, parameter_bytes(plan.graph));
+  }
+
+  // Times an entry, or each of its kernels.
+  Status time_entry(const Blueprint& blueprint, Loaded& loaded, const std::string& entry,
+                    int64_t batch, int64_t weight_bytes) {
+    Result<std::unique_ptr<LoadedObject>> object = load(blueprint);
+    if (!object) return object.diagnostics();
+    loaded.object = std::move(*object);
     const std::vector<Blueprint::Call> calls = blueprint.calls(entry);
-    Row whole{entry == "step" ? "train" : "infer", "", "", batch, 0, 0, {}};
-    for (const Blueprint::Call& c : calls) whole.flops += c.flops;
     std::vector<Row> rows;
     std::vector<std::function<void()>> functions;
-    const auto add = [&](Row row, const std::string& symbol) {
-      void* function = object.find(symbol);
-      CNNC_CHECK(function != nullptr, "no entry " + symbol);
-      rows.push_back(std::move(row));
-      functions.emplace_back([this, function, &arguments] {
-        const int status = call(function, &context_, arguments);
-        CNNC_CHECK(status == CNNC_OK, "status " + std::to_string(status));
-      });
-    };
-    if (options_.what == "kernels" || options_.what == "kernels-infer") {
+    const bool each = options_.what == "kernels";
+    if (each) {
       for (size_t i = 0; i < calls.size(); ++i) {
-        add({whole.bench + " kernel",
-             calls[i].kernel,
-             calls[i].params.schedule + " " + std::to_string(calls[i].params.a) + "x" +
-                 std::to_string(calls[i].params.b),
-             batch,
-             calls[i].flops,
-             calls[i].bytes,
-             {}},
-            entry + "_" + std::to_string(i));
+        rows.push_back({"kernel",
+                        model_name_,
+                        calls[i].kernel,
+                        to_string(calls[i].params),
+                        batch,
+                        calls[i].flops,
+                        calls[i].bytes,
+                        {}});
+        functions.push_back(caller(loaded, entry + "_" + std::to_string(i)));
       }
     } else {
-      add(whole, entry);
+      rows.push_back({options_.what, model_name_, "", "", batch, 0, weight_bytes, {}});
+      for (const Blueprint::Call& c : calls) rows.back().flops += c.flops;
+      functions.push_back(caller(loaded, entry));
     }
-    measure(rows, functions);
-    report(rows);
+    Limits limits(target_.machine, weight_bytes);
+    measure(rows, functions, rounds(), each ? Caches::as_in_order : Caches::warm, limits);
+    print_rows(rows, limits);
     return success();
   }
 
-  Status compile_time(const ModelDescription& model) {
-    std::vector<Row> rows(1);
-    rows[0] = {"compile train", "", "", model.batch_size, 0, 0, {}};
-    for (int i = 0; i < std::min(options_.repeat, 5); ++i) {
-      sample_limits();
-      const double begin = now_ms();
+  // ---- single convolutions ---------------------------------------------------------------------
+
+  Status problems() {
+    std::vector<ConvProblem> problems;
+    for (const std::string& text : options_.problems) {
+      const Result<std::vector<ConvProblem>> some = problems_of(text);
+      if (!some) return some.diagnostics();
+      problems.insert(problems.end(), some->begin(), some->end());
+    }
+    std::vector<Row> rows;
+    Limits limits(target_.machine, kLastLevel);
+    for (ConvProblem& problem : problems) {
+      if (options_.batch > 0) problem.batch = options_.batch;
+      for (const std::string& name : options_.directions) {
+        const Result<Direction> direction = parse_direction(name);
+        if (!direction) return direction.diagnostics();
+        Result<Row> row = time_problem(problem, *direction, limits);
+        if (!row) return row.diagnostics();
+        rows.push_back(std::move(*row));
+      }
+    }
+    print_rows(rows, limits);
+    return success();
+  }
+
+  Result<Row> time_problem(const ConvProblem& problem, Direction direction, Limits& limits) {
+    const bool forward = direction == Direction::forward;
+    PlanOptions plan_options;
+    if (!forward) plan_options = {Layout::batch_innermost, ParameterStorage::state};
+    if (!forward && problem.batch % target_.machine.lanes != 0) {
+      return Diagnostics{error("problem \"" + to_string(problem) +
+                               "\": backward needs a batch that "
+                               "is a multiple of " +
+                               std::to_string(target_.machine.lanes))};
+    }
+    Plan plan = make_plan(graph_of(problem, direction), plan_options);
+    // As inside a network.
+    for (Placement& placement : plan.placements) {
+      if (placement.region == Region::input) placement.layout = plan_options.layout;
+    }
+    if (direction != Direction::backward_weights) {
+      plan.placements[plan.outputs[0]].layout = plan_options.layout;
+    }
+    memory_ = Memory();
+    Blueprint blueprint("bench", target_);
+    if (forward) {
+      blueprint = inference_blueprint(plan);
+    } else {
+      blueprint.add_entry("run", plan, plan_options.layout);
+    }
+    Loaded loaded;
+    add_buffers(loaded, plan, blueprint.workspace_bytes("run"));
+    Result<std::unique_ptr<LoadedObject>> object = load(blueprint);
+    if (!object) return object.diagnostics();
+    loaded.object = std::move(*object);
+    const std::vector<Blueprint::Call> calls = blueprint.calls("run");
+    std::vector<Row> rows = {{to_string(direction),
+                              to_string(problem),
+                              "",
+                              to_string(calls.back().params),
+                              problem.batch,
+                              0,
+                              0,
+                              {}}};
+    for (const Blueprint::Call& c : calls) {
+      rows[0].flops += c.flops;
+      rows[0].bytes += c.bytes;
+    }
+    measure(rows, {caller(loaded, "run")}, rounds(), Caches::warm, limits);
+    return rows[0];
+  }
+
+  // ---- compilation -----------------------------------------------------------------------------
+
+  // `make` gives the blueprint; it is part of what is timed.
+  Status compile_time(const std::string& what, int64_t batch,
+                      const std::function<Result<Blueprint>()>& make) {
+    Limits limits(target_.machine, kLastLevel);
+    Row row{what, model_name_, "", "", batch, 0, 0, {}};
+    for (int i = 0; i < std::max(kCompilations, options_.repeat / 6); ++i) {
+      limits.sample();
+      const auto begin = std::chrono::steady_clock::now();
+      const Result<Blueprint> blueprint = make();
+      if (!blueprint) return blueprint.diagnostics();
+      const Result<std::string> bytes = object_bytes(*blueprint, options_.threads, false);
+      if (!bytes) return bytes.diagnostics();
+      row.ms.push_back(
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+              .count());
+    }
+    print_rows({row}, limits);
+    return success();
+  }
+
+  Status compile_train(const ModelDescription& model) {
+    return compile_time("compile train", model.batch_size, [&]() -> Result<Blueprint> {
       Result<TrainingProgram> program = training_program(model, target_);
       if (!program) return program.diagnostics();
-      Result<std::string> bytes = object_bytes(program->blueprint, options_.threads, false);
-      if (!bytes) return bytes.diagnostics();
-      rows[0].ms.push_back(now_ms() - begin);
-    }
-    report(rows);
-    return success();
+      return program->blueprint;
+    });
   }
 
-  void report(const std::vector<Row>& rows) const {
-    const double peak = median(peaks_);
-    if (options_.json) {
-      for (const Row& row : rows) {
-        const double ms = median(row.ms);
-        nlohmann::ordered_json line;
-        line["bench"] = row.bench;
-        line["model"] = options_.model;
-        line["kernel"] =
-            row.kernel.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(row.kernel);
-        line["batch"] = row.batch;
-        line["threads"] = options_.threads;
-        line["ms"] = ms;
-        line["ms_min"] = *std::min_element(row.ms.begin(), row.ms.end());
-        line["gflops"] = static_cast<double>(row.flops) / ms / 1e6;
-        line["peak_gflops"] = peak;
-        line["of_peak"] = static_cast<double>(row.flops) / ms / 1e6 / (peak * options_.threads);
-        line["gbytes_s"] = static_cast<double>(row.bytes) / ms / 1e6;
-        std::cout << line.dump() << "\n";
-      }
-      return;
-    }
-    std::printf("peak %.1f GFLOP/s a core (best %.1f), reads %.1f GB/s, %d threads, target %s\n",
-                peak, peaks_.empty() ? 0 : *std::max_element(peaks_.begin(), peaks_.end()),
-                median(reads_), options_.threads, target_.halide.c_str());
-    double sum = 0;
-    for (const Row& row : rows) {
-      const double ms = median(row.ms);
-      const double least = *std::min_element(row.ms.begin(), row.ms.end());
-      sum += ms;
-      std::printf("%-14s %-58s %-24s %9.4f ms (min %9.4f)", row.bench.c_str(), row.kernel.c_str(),
-                  row.schedule.c_str(), ms, least);
-      if (row.flops > 0) {
-        const double gflops = static_cast<double>(row.flops) / ms / 1e6;
-        std::printf(" %7.1f GFLOP/s %5.1f %%", gflops, 100 * gflops / (peak * options_.threads));
-      }
-      std::printf("\n");
-    }
-    if (rows.size() > 1) std::printf("%-14s %.4f ms\n", "sum", sum);
+  Status compile_infer(const ModelDescription& model) {
+    const int64_t batch = std::max<int64_t>(1, options_.batch);
+    return compile_time("compile infer", batch, [&]() -> Result<Blueprint> {
+      Result<Graph> graph = inference_graph(model, batch);
+      if (!graph) return graph.diagnostics();
+      return inference_blueprint(make_plan(std::move(*graph), {}));
+    });
   }
 
   Options options_;
   KernelTarget target_;
+  std::string model_name_;
   std::unique_ptr<cnnc_pool, PoolDeleter> pool_;
   cnnc_context context_{};
   Memory memory_;
-  std::vector<float> read_block_;
-  std::vector<double> peaks_, reads_;
 };
 
 int run(int argc, char** argv) {
   Options options;
   CLI::App app("Measures compiled networks beside the limits of the machine.", "cnnc-bench");
-  app.add_option("what", options.what,
-                 "peak, train, infer, kernels (of a training step), kernels-infer or compile")
-      ->check(CLI::IsMember({"peak", "train", "infer", "kernels", "kernels-infer", "compile"}));
-  app.add_option("--model", options.model, "description of the network")->capture_default_str();
+  const std::vector<std::string> benches = {"peak", "train", "infer", "kernels", "compile"};
+  app.add_option("what", options.what, "peak, train, infer, kernels or compile")
+      ->check(CLI::IsMember(benches))
+      ->option_text(" ");
+  app.add_option("--model", options.model, "description of the network (models/mnist_cnn.json)")
+      ->option_text("FILE");
   app.add_option("--batch", options.batch,
-                 "images of a call (default: the description's; 1 for infer)");
-  app.add_option("--threads", options.threads, "threads")->capture_default_str();
-  app.add_option("--repeat", options.repeat, "samples, at least 30")->capture_default_str();
-  app.add_option("--target", options.target, "target")->capture_default_str();
+                 "images of a call (the description's or the problem's; 1 for inference)")
+      ->check(cli::whole_number(1, 65536))
+      ->option_text("N");
+  app.add_option("--threads", options.threads, "threads (1)")
+      ->check(cli::whole_number(1, 1024))
+      ->option_text("N");
+  app.add_option("--repeat", options.repeat, "rounds, at least 30 (30)")
+      ->check(cli::whole_number(1, 1000000))
+      ->option_text("N");
+  app.add_flag("--infer", options.is_inference, "kernels and compile: of inference");
+  app.add_option("--problem", options.problems, "kernels: convolutions, or files of them")
+      ->option_text("TEXT|FILE...");
+  app.add_option("--dir", options.directions, "of the problems: fwd, bwd_d, bwd_w (fwd)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(std::vector<std::string>{"fwd", "bwd_d", "bwd_w"}))
+      ->option_text("DIR,...");
+  app.add_option("--target", options.target,
+                 "the machine to compile for, which must be able to run here (host)")
+      ->check(cli::known_target())
+      ->option_text("TARGET");
   app.add_flag("--json", options.json, "one JSON object per line");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+  cli::set_help(app, "cnnc-bench [options] [peak|train|infer|kernels|compile]", kFooter);
+  if (const std::optional<int> code = cli::parse_command_line(app, argc, argv)) return *code;
+  if (!options.problems.empty() && options.what != "kernels") {
+    return cli::usage_error(app, "--problem goes with kernels");
   }
   const Status status = Bench(options).run();
-  if (!status) {
-    std::cerr << render(status.diagnostics());
-    return 1;
-  }
-  return 0;
+  return status ? cli::kDone : cli::report(status.diagnostics());
 }
 
 }  // namespace
 }  // namespace cnnc
 
 int main(int argc, char** argv) {
-  try {
-    return cnnc::run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "cnnc-bench: " << e.what() << "\nThis is a bug of cnnc; please report it.\n";
-    return 3;
-  }
+  return cnnc::cli::run_tool("cnnc-bench", [&] { return cnnc::run(argc, argv); });
 }

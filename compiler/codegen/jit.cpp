@@ -17,7 +17,7 @@
 #include <llvm/TargetParser/Triple.h>
 
 #include "compiler/codegen/object.h"
-#include "runtime/cnnc_runtime.h"
+#include "compiler/support/check.h"
 
 namespace cnnc {
 namespace {
@@ -140,6 +140,35 @@ Result<LoadedObject> load_object(const std::string& name, const std::string& byt
     return error("cannot load object " + name + ": " + llvm::toString(std::move(failure)));
   }
   return LoadedObject(std::move(impl));
+}
+
+namespace {
+
+constexpr size_t kMostArguments = 24;
+
+template <size_t>
+using Pointer = void*;
+
+template <size_t... kIndex>
+int call_n(void* entry, const cnnc_context* context, void* const* arguments,
+           std::index_sequence<kIndex...>) {
+  using Entry = int(const cnnc_context*, Pointer<kIndex>...);
+  return reinterpret_cast<Entry*>(entry)(context, arguments[kIndex]...);
+}
+
+template <size_t kCount>
+int call_with(void* entry, const cnnc_context* context, const std::vector<void*>& arguments) {
+  if (arguments.size() == kCount) {
+    return call_n(entry, context, arguments.data(), std::make_index_sequence<kCount>());
+  }
+  if constexpr (kCount > 0) return call_with<kCount - 1>(entry, context, arguments);
+  CNNC_CHECK(false, "an entry with " + std::to_string(arguments.size()) + " parameters");
+}
+
+}  // namespace
+
+int call_entry(void* entry, const cnnc_context* context, const std::vector<void*>& arguments) {
+  return call_with<kMostArguments>(entry, context, arguments);
 }
 
 }  // namespace cnnc

@@ -2,7 +2,9 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "cnnc_runtime.h"
 #include "compiler/support/result.h"
 
 namespace cnnc {
@@ -26,5 +28,8 @@ class LoadedObject {
 
 // Runtime symbols (cnnc_*) resolve to this process's runtime; else only libc's and libm's do.
 Result<LoadedObject> load_object(const std::string& name, const std::string& bytes);
+
+// Calls an entry whose parameters, after the context, are up to 24 pointers. Returns its status.
+int call_entry(void* entry, const cnnc_context* context, const std::vector<void*>& arguments);
 
 }  // namespace cnnc

@@ -26,7 +26,6 @@ using Side = GuardedMemory::Side;
 
 constexpr int kCompilerThreads = 2;
 constexpr int kThreads = 3;
-constexpr size_t kMostArguments = 12;
 constexpr size_t kCasesOfProgram = 24;
 
 // ---- numbers -----------------------------------------------------------------------------------
@@ -108,27 +107,6 @@ ReferenceTensor take(const Type& type, Layout layout, const uint8_t* memory) {
     }
   });
   return tensor;
-}
-
-// ---- calls -------------------------------------------------------------------------------------
-
-template <size_t>
-using Pointer = void*;
-
-template <size_t... kIndex>
-int call_n(void* function, const cnnc_context* context, void* const* arguments,
-           std::index_sequence<kIndex...>) {
-  using Function = int(const cnnc_context*, Pointer<kIndex>...);
-  return reinterpret_cast<Function*>(function)(context, arguments[kIndex]...);
-}
-
-template <size_t kCount = kMostArguments>
-int call(void* function, const cnnc_context* context, const std::vector<void*>& arguments) {
-  if (arguments.size() == kCount) {
-    return call_n(function, context, arguments.data(), std::make_index_sequence<kCount>());
-  }
-  if constexpr (kCount > 1) return call<kCount - 1>(function, context, arguments);
-  CNNC_CHECK(false, "too many arguments");
 }
 
 // ---- one case ----------------------------------------------------------------------------------
@@ -227,7 +205,7 @@ Run run(const Trial& trial, const LoadedObject& object, int64_t workspace_bytes,
   std::vector<void*> arguments;
   arguments.reserve(memory.size());
   for (const GuardedMemory& block : memory) arguments.push_back(block.data());
-  result.status = call(object.find(trial.entry), &context, arguments);
+  result.status = call_entry(object.find(trial.entry), &context, arguments);
 
   for (const GuardedMemory& block : memory) result.is_intact &= block.is_intact();
   if (plan.state_bytes > 0) {
