@@ -22,6 +22,84 @@ int vector_size(const Problem& problem) { return problem.machine.lanes; }
 
 }  // namespace
 
+namespace {
+
+// Rows of an input that is computed in this kernel, over their whole width.
+void stage_computed_input(const Problem& problem, Params& params) {
+  const int64_t row = problem.staged_row_bytes * params.b * problem.machine.lanes;
+  const int64_t halo = problem.reduce_h - 1;
+  int64_t rows = problem.result_h;
+  while (rows > 1 && (rows + halo) * row > kMostStagedBytes) rows = (rows + 1) / 2;
+  if ((rows + halo) * row > kMostStagedBytes) return;
+  // At least four chunks, so that the parallel loop can balance.
+  const int64_t chunks_of_batch = problem.n / problem.machine.lanes / params.b;
+  while (rows > 4 && (problem.result_h + rows - 1) / rows * chunks_of_batch < 4) {
+    rows = (rows + 1) / 2;
+  }
+  params.stages_input = true;
+  params.rows = rows;
+  params.columns = problem.result_w;
+}
+
+// Rows or columns of the input, of which there are `in`, that `outputs` neighbours need of taps
+// that lie in a window of `span`.
+int64_t positions(int64_t outputs, int64_t span, int64_t stride, bool transposed, int64_t in) {
+  const int64_t result =
+      transposed ? (outputs - 1 + span - 1) / stride + 2 : (outputs - 1) * stride + span;
+  return std::min(result, in);
+}
+
+// Rows and columns of the input that a block of the result needs.
+std::pair<int64_t, int64_t> staged_extent(const Problem& p, int64_t rows, int64_t columns) {
+  const int64_t span_h = (p.reduce_h - 1) * p.dilation_h + 1;
+  const int64_t span_w = (p.reduce_w - 1) * p.dilation_w + 1;
+  return {positions(rows, span_h, p.stride_h, p.transposed, p.input_h),
+          positions(columns, span_w, p.stride_w, p.transposed, p.input_w)};
+}
+
+// A block of a large image: its channels lie a page or more apart, so that neither the translation
+// of addresses nor the prefetchers keep up with a kernel that reads all of them at every step.
+void stage_read_input(const Problem& problem, Params& params) {
+  const int64_t large_image = 2 * problem.machine.l1_bytes;  // bytes of a channel
+  const int64_t pixel = params.b * problem.machine.lanes * 4;
+  const int64_t taps = problem.reduce_h * problem.reduce_w;
+  if (problem.rank != 4 || problem.groups > 1 || taps == 1 || problem.window_h > 0 ||
+      problem.input_h * problem.input_w * problem.n * 4 < large_image) {
+    return;
+  }
+  const int64_t budget = problem.machine.l2_bytes * 5 / 8;
+  double least = 0;
+  const int64_t step_h = problem.transposed ? problem.stride_h : 1;
+  const int64_t step_w = problem.transposed ? problem.stride_w : 1;
+  for (int64_t rows = step_h; rows <= problem.result_h; rows += step_h) {
+    for (int64_t columns = step_w; columns <= problem.result_w; columns += step_w) {
+      const auto [in_rows, in_columns] = staged_extent(problem, rows, columns);
+      if (in_rows * in_columns * pixel * problem.reduce_c > budget) break;
+      // Copied per output; a short last block costs as much as a whole one.
+      const int64_t blocks =
+          ((problem.result_h + rows - 1) / rows) * ((problem.result_w + columns - 1) / columns);
+      const double copied = static_cast<double>(blocks * in_rows * (in_columns + 4));
+      if (least == 0 || copied < least) {
+        least = copied;
+        params.stages_input = true;
+        params.rows = rows;
+        params.columns = columns;
+      }
+    }
+  }
+}
+
+// Whether the gradient of a strided convolution is computed for each phase of the stride apart:
+// which taps meet an output is then known at compile time.
+bool unrolls_phases(const Problem& p) {
+  constexpr int64_t kMostPhases = 4, kMostTaps = 9;
+  const int64_t phases = p.stride_h * p.stride_w;
+  return p.transposed && phases > 1 && phases <= kMostPhases &&
+         p.reduce_h * p.reduce_w <= kMostTaps;
+}
+
+}  // namespace
+
 Params choose_conv_batch(const Problem& problem) {
   const int64_t vectors = problem.n / problem.machine.lanes;
   const int64_t group_channels = problem.c / problem.groups;
@@ -35,18 +113,9 @@ Params choose_conv_batch(const Problem& problem) {
   params.why = "rule: " + std::to_string(params.a) + " channels x " + std::to_string(params.b) +
                " vectors of the batch";
   if (problem.staged_row_bytes > 0) {
-    const int64_t row = problem.staged_row_bytes * params.b * problem.machine.lanes;
-    const int64_t halo = problem.reduce_h - 1;
-    int64_t rows = problem.result_h;
-    while (rows > 1 && (rows + halo) * row > kMostStagedBytes) rows = (rows + 1) / 2;
-    if ((rows + halo) * row <= kMostStagedBytes) {
-      // At least four chunks, so that the parallel loop can balance.
-      const int64_t chunks_of_batch = vectors / params.b;
-      while (rows > 4 && (problem.result_h + rows - 1) / rows * chunks_of_batch < 4) {
-        rows = (rows + 1) / 2;
-      }
-      params.rows = rows;
-    }
+    stage_computed_input(problem, params);
+  } else {
+    stage_read_input(problem, params);
   }
   params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine) ? kTasks : 1;
   return params;
@@ -55,7 +124,8 @@ Params choose_conv_batch(const Problem& problem) {
 void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   using Halide::Var;
   Dimensions d;
-  Var ni("ni"), no("no"), ci("ci"), co("co"), yo("yo"), yi("yi"), task("task");
+  Var ni("ni"), no("no"), ci("ci"), co("co"), yo("yo"), yi("yi"), xo("xo"), xi("xi"), xq("xq"),
+      xp("xp"), yq("yq"), yp("yp"), task("task");
   const int lanes = vector_size(problem);
   const int a = static_cast<int>(params.a);
   const bool spatial = problem.rank == 4;
@@ -69,28 +139,48 @@ void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs&
   };
   const int64_t batch_chunks = problem.n / (params.b * lanes);
   const int64_t channel_tiles = (problem.c + a - 1) / a;
+  const bool phases = unrolls_phases(problem);
+  const Var x = phases ? xq : d.x, y = phases ? yq : d.y;
+  const int64_t phases_h = phases ? problem.stride_h : 1, phases_w = phases ? problem.stride_w : 1;
+  if (phases) {
+    result.split(d.y, yq, yp, static_cast<int>(phases_h), kGuard)
+        .split(d.x, xq, xp, static_cast<int>(phases_w), kGuard);
+  }
+  const int64_t result_rows = (problem.result_h + phases_h - 1) / phases_h;
+  const bool channels_outside = spatial && !params.stages_input && result_rows * batch_chunks < 4;
+  // From the innermost loop to the outermost: the register tile, the phases, the rest.
+  const auto order_loops = [&](const std::vector<Var>& rest) {
+    std::vector<Halide::VarOrRVar> order = {ni, ci};
+    if (phases) order.insert(order.end(), {xp, yp});
+    order.insert(order.end(), rest.begin(), rest.end());
+    result.reorder(order);
+  };
   if (!spatial) {
-    result.reorder(ni, ci, no, co);
+    order_loops({no, co});
     if (params.tasks > 1) result.parallel(co, chunk(channel_tiles), kGuard);
-  } else if (params.rows > 0) {
-    result.split(d.y, yo, yi, static_cast<int>(params.rows), kGuard)
-        .reorder(ni, ci, co, d.x, yi, yo, no)
-        .fuse(yo, no, task);
+  } else if (params.stages_input) {
+    result.split(y, yo, yi, static_cast<int>(params.rows / phases_h), kGuard)
+        .split(x, xo, xi, static_cast<int>(params.columns / phases_w), kGuard);
+    order_loops({co, xi, yi, xo, yo, no});
+    result.fuse(xo, yo, task).fuse(task, no, task);
     if (params.tasks > 1) result.parallel(task);
-  } else if (problem.result_h * batch_chunks >= 4) {
-    result.reorder(ni, ci, co, d.x, d.y, no).fuse(d.y, no, task);
-    if (params.tasks > 1) result.parallel(task, chunk(problem.result_h * batch_chunks), kGuard);
+  } else if (!channels_outside) {
+    order_loops({co, x, y, no});
+    result.fuse(y, no, task);
+    if (params.tasks > 1) result.parallel(task, chunk(result_rows * batch_chunks), kGuard);
   } else {
-    result.reorder(ni, ci, d.x, d.y, co, no).fuse(co, no, task);
+    order_loops({x, y, co, no});
+    result.fuse(co, no, task);
     if (params.tasks > 1) result.parallel(task, chunk(channel_tiles * batch_chunks), kGuard);
   }
 
   // After reorder: vectorize leaves its inner loop where the dimension is.
   result.vectorize(ni, lanes).unroll(ni).unroll(ci);
 
+  if (phases) result.unroll(xp).unroll(yp);
+
   // The innermost loop around a register tile.
-  const bool channels_outside = spatial && params.rows == 0 && problem.result_h * batch_chunks < 4;
-  const Var tile_loop = !spatial ? no : channels_outside ? d.x : co;
+  const Var tile_loop = !spatial ? no : phases ? xp : channels_outside ? d.x : co;
   if (pooled) {
     // Windows read the anchor's results from a tile that is kept in registers or on the stack.
     Halide::Func& rows = funcs.anchor;
@@ -115,15 +205,21 @@ void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs&
   store_vectors_innermost(accumulator, problem.vectors);
   for (const Halide::RVar& r : accumulator.rvars()) order.emplace_back(r);
   accumulator.update().reorder(order).vectorize(d.n, lanes).unroll(d.n).unroll(d.c);
+  if (phases) accumulator.update().unroll(accumulator.rvars()[0]).unroll(accumulator.rvars()[1]);
 
-  if (funcs.staged.defined() && params.rows > 0) {
+  if (params.stages_input) {
     funcs.staged.compute_at(result, task)
         .store_in(Halide::MemoryType::Register)
         .reorder(d.n, d.x, d.y, d.c)
         .vectorize(d.n, lanes)
-        .unroll(d.n)
-        .align_bounds(d.x, 2)
-        .unroll(d.x, 2);
+        .unroll(d.n);
+    if (problem.staged_row_bytes > 0) {
+      funcs.staged.align_bounds(d.x, 2).unroll(d.x, 2);
+    } else {
+      const auto [rows, columns] = staged_extent(problem, params.rows, params.columns);
+      funcs.staged.bound_extent(d.y, static_cast<int>(rows))
+          .bound_extent(d.x, static_cast<int>(columns));
+    }
     store_vectors_innermost(funcs.staged, problem.vectors);
   }
 }

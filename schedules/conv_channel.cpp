@@ -2,8 +2,9 @@
 // vector of output channels' weights by a scalar of the input.
 //
 //   Params: a pixels (images, where the result is one pixel) x b vectors of channels in registers;
-//   tasks. Weights are packed in panels of b vectors; see compiler/codegen/packing.h.
-//   Stage: "accumulator", reduced over (tap x, tap y, channel), or (channel) for linear layers.
+//   rows > 0: of a block that all panels pass over before the next; tasks. Weights are packed in
+//   panels of b vectors; see compiler/codegen/packing.h. Stage: "accumulator", reduced over (tap x,
+//   tap y, channel), or (channel) for linear layers.
 //
 // Padding taps are skipped by the predicate of the reduction: with the columns unrolled it folds
 // away. A pooling is fused in one of two forms: with few taps, the windows' accumulators stay in
@@ -32,6 +33,19 @@ Halide::TailStrategy tail(int64_t extent, int64_t factor) {
 // Weights are padded to whole panels, so accumulators fill whole panels, too, whatever a ragged
 // result needs of them. A depthwise convolution reads as many input channels, which are not padded.
 bool whole_panels(const Problem& p, int64_t panel) { return !depthwise(p) || p.c % panel == 0; }
+
+// Rows of the result, so that what they read of a large image stays in the second-level cache while
+// all panels pass over it; 0: the image is small.
+int64_t rows_of_block(const Problem& p, int64_t panels) {
+  const int64_t row = p.input_w * p.reduce_c * p.groups * 4;
+  const int64_t budget = p.machine.l2_bytes / 2;
+  if (panels == 1 || single_pixel(p) || depthwise(p) || p.input_h * row <= budget) return 0;
+  const int64_t step = std::max<int64_t>(1, p.stride_h * p.h / p.result_h);  // pooling included
+  const int64_t rows =
+      std::max<int64_t>(1, (budget / row - (p.reduce_h - 1) * p.dilation_h - 1) / step + 1);
+  const int64_t blocks = (p.result_h + rows - 1) / rows;
+  return (p.result_h + blocks - 1) / blocks;
+}
 
 }  // namespace
 
@@ -63,6 +77,7 @@ Params choose_conv_channel(const Problem& problem) {
                (single_pixel(problem) ? " images" : " pixels") + " x " + std::to_string(params.b) +
                " vectors of channels";
   params.tasks = worth_parallel(problem.flops, problem.bytes, machine) ? kTasks : 1;
+  params.rows = rows_of_block(problem, (vectors + params.b - 1) / params.b);
   return params;
 }
 
@@ -90,8 +105,8 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
   }
 
   // Few panels and images: rows are shared out too.
-  const bool split_rows =
-      params.tasks > 1 && !single_pixel(problem) && panels * problem.n < 4 && problem.result_h >= 4;
+  const bool split_rows = params.tasks > 1 && params.rows == 0 && !single_pixel(problem) &&
+                          panels * problem.n < 4 && problem.result_h >= 4;
   Halide::Func tile_owner = result;  // the Func whose loops hold the register tile
   Var tile_loop = no;
   if (single_pixel(problem)) {
@@ -108,10 +123,18 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
     }
   } else {
     const bool rows_on_stack = problem.window_h > 0 && !windows_in_registers(problem);
+    const bool in_blocks = params.rows > 0;
+    if (in_blocks) {
+      result.split(d.y, yo, yi, static_cast<int>(params.rows), tail(problem.result_h, params.rows));
+    }
+    const Var y = in_blocks ? yi : d.y;
     if (rows_on_stack) {
-      result.reorder(ci, d.x, d.y, co, d.n);
+      if (in_blocks)
+        result.reorder(ci, d.x, yi, co, yo, d.n);
+      else
+        result.reorder(ci, d.x, d.y, co, d.n);
       tile_owner = funcs.anchor;
-      tile_owner.compute_at(result, split_rows ? yi : d.y)
+      tile_owner.compute_at(result, split_rows ? yi : y)
           .store_in(MemoryType::Register)
           .split(d.x, xo, xi, a, tail(problem.w, a))
           .reorder(d.c, xi, xo, d.y)
@@ -120,10 +143,16 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
           .unroll(xi);
       store_vectors_innermost(tile_owner, problem.vectors);
     } else {
-      result.split(d.x, xo, xi, a, tail(problem.result_w, a)).reorder(ci, xi, xo, d.y, co, d.n);
+      result.split(d.x, xo, xi, a, tail(problem.result_w, a));
+      if (in_blocks)
+        result.reorder(ci, xi, xo, yi, co, yo, d.n);
+      else
+        result.reorder(ci, xi, xo, d.y, co, d.n);
     }
     tile_loop = xo;
-    if (params.tasks > 1) {
+    if (params.tasks > 1 && in_blocks) {
+      result.fuse(yo, d.n, task).parallel(task);
+    } else if (params.tasks > 1) {
       result.fuse(co, d.n, task);
       if (split_rows) {
         const int64_t rows = (problem.result_h + 3) / 4;

@@ -1,13 +1,15 @@
 // Weight gradients of convolutions with the batch innermost: products of vectors over the batch,
 // whose lanes are added at the end.
 //
-//   Params: a input channels x b output channels in registers; rows > 0: the output gradient is
-//   staged per tile of output channels; tasks.
-//   Stages: "part" (l, x, y, c, n, row), the sum over one row of the image; "rows" (l, x, y, c, n);
-//   "total" (x, y, c, n), the sum of the lanes.
+//   Params: a input channels x b output channels in registers; block_n output channels of a task;
+//   block_c input channels and rows of the image between which the second-level cache is shared;
+//   tasks.
+//   Stages: "part" (l, x, y, c, n, row), the sum over one row of the image; "rows" (l, x, y, c, n,
+//   chunk), over a chunk of rows; "total" (x, y, c, n), over all chunks and lanes.
 //
-// One row per partial sum keeps its lines in the first-level cache. Parallel over output channels:
-// no sum crosses threads, so the result does not depend on their number.
+// A row per partial sum keeps its lines in the first-level cache. Parallel over output channels:
+// no sum crosses threads, so the result does not depend on their number. An output gradient that is
+// computed here is staged for the output channels of a task.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -17,6 +19,47 @@ namespace {
 
 constexpr int64_t kMostStagedBytes = 1 << 20;
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
+
+struct Blocks {
+  int64_t n = 1, c = 1, rows = 1;
+};
+
+// Rows of the input, or columns, of which there are `in`, that so many outputs read.
+int64_t lines_read(int64_t outputs, int64_t kernel, int64_t stride, int64_t in) {
+  if (kernel < stride) return std::min(outputs * kernel, in);
+  return std::min((outputs - 1) * stride + kernel, in);
+}
+
+// Cycles of a task per output channel: multiply-adds, lanes that are added, memory.
+double cycles_per_output(const Problem& p, const Params& tile, const Blocks& blocks) {
+  constexpr double kBytesPerCycle = 6;  // from beyond the second-level cache, one core
+  constexpr double kL2BytesPerCycle = 24;
+  constexpr double kMostOfCache = 0.75;  // of it, for what is to stay
+  constexpr double kAddLanes = 16;       // of a vector
+  constexpr double kAddRow = 2.5;        // a sum in registers to one in memory
+  const auto d = [](int64_t value) { return static_cast<double>(value); };
+  const double vectors = d(p.reduce_c / p.machine.lanes);
+  const double taps = d(p.h * p.w);
+  const double outputs = d(p.reduce_h * p.reduce_w);
+  const double chunks = d((p.reduce_h + blocks.rows - 1) / blocks.rows);
+  const double row_bytes = 4 * d(p.reduce_c);
+  const double in_rows = d(lines_read(blocks.rows, p.h, p.stride_h, p.input_h));
+  const double in_columns = d(lines_read(p.reduce_w, p.w, p.stride_w, p.input_w));
+  const double in_bytes = in_rows * in_columns * row_bytes;          // of a channel and chunk
+  const double out_bytes = d(blocks.rows * p.reduce_w) * row_bytes;  // likewise
+  const double resident = d(blocks.c) * in_bytes + d(blocks.n) * out_bytes;
+  const double c_blocks = d((p.c + blocks.c - 1) / blocks.c);
+  double multiply = d(p.c) * taps * outputs * vectors;
+  if (blocks.n % tile.b != 0) multiply *= 2;
+  const double lanes = d(p.c) * taps * (chunks * kAddLanes + d(p.reduce_h) * kAddRow);
+  // Inputs once per task and chunk, gradients once, if they stay; else once per tile and per
+  // block.
+  const bool fits = resident <= kMostOfCache * d(p.machine.l2_bytes);
+  const double inputs = d(p.c) * in_bytes / d(fits ? blocks.n : tile.b);
+  const double gradients = out_bytes * (fits ? 1 : c_blocks);
+  const double from_l2 = out_bytes * c_blocks / kL2BytesPerCycle;
+  return multiply + lanes + chunks * ((inputs + gradients) / kBytesPerCycle + from_l2);
+}
 
 }  // namespace
 
@@ -28,15 +71,39 @@ Params choose_conv_weight_grad(const Problem& problem) {
   const int64_t products = problem.machine.registers >= 32 ? 16 : 8;
   const int64_t group_outputs = problem.n / problem.groups;
   params.a = std::min<int64_t>(problem.c, 4);
-  params.b = std::min<int64_t>(group_outputs, products / params.a);
+  params.b = std::min<int64_t>(group_outputs, params.a == 3 ? products / 2 : products / params.a);
   while (group_outputs % params.b != 0) --params.b;  // a tile stays within its group
-  params.why = "rule: " + std::to_string(params.a) + " input x " + std::to_string(params.b) +
-               " output channels, lanes over the batch";
+
+  Blocks best{params.b, problem.c, problem.reduce_h};
   const int64_t staged = problem.staged_row_bytes / std::max<int64_t>(1, problem.n) *
                          problem.reduce_h * problem.reduce_c * params.b;
-  if (problem.staged_row_bytes > 0 && staged <= kMostStagedBytes) params.rows = problem.reduce_h;
+  const bool is_staged = problem.staged_row_bytes > 0 && staged <= kMostStagedBytes;
+  if (!is_staged) {
+    double least = cycles_per_output(problem, params, best);
+    for (int64_t n = params.b; n <= std::min<int64_t>(problem.n, 64); n += params.b) {
+      if (problem.n % n != 0) continue;
+      for (int64_t c = params.a; c <= problem.c; c += params.a) {
+        if (problem.c % c != 0) continue;
+        for (int64_t rows = problem.reduce_h; rows >= 1; rows = rows == 1 ? 0 : (rows + 1) / 2) {
+          const Blocks blocks{n, c, rows};
+          const double cycles = cycles_per_output(problem, params, blocks);
+          if (cycles < least * 0.995) {
+            least = cycles;
+            best = blocks;
+          }
+        }
+      }
+    }
+  }
+  params.block_n = best.n;
+  params.block_c = best.c;
+  params.rows = best.rows;
+  params.stages_input = is_staged;
+  params.why = "rule: " + std::to_string(params.a) + " input x " + std::to_string(params.b) +
+               " output channels, lanes over the batch; blocks of " + std::to_string(best.c) +
+               " x " + std::to_string(best.n) + " channels, " + std::to_string(best.rows) + " rows";
   params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine)
-                     ? (problem.n + params.b - 1) / params.b
+                     ? (problem.n + best.n - 1) / best.n
                      : 1;
   return params;
 }
@@ -44,29 +111,31 @@ Params choose_conv_weight_grad(const Problem& problem) {
 void apply_conv_weight_grad(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   using Halide::Var;
   Dimensions d;
-  Var l("l"), ci("ci"), co("co"), ni("ni"), no("no");
+  Var l("l"), ci("ci"), co("co"), cb("cb"), ni("ni"), no("no"), task("task");
   const int lanes = problem.machine.lanes;
   Halide::Func& result = funcs.result;
   Halide::Func part = funcs.stages.at("part");
   Halide::Func rows = funcs.stages.at("rows");
   Halide::Func total = funcs.stages.at("total");
 
-  result.split(d.c, co, ci, static_cast<int>(params.a), kGuard)
-      .split(d.n, no, ni, static_cast<int>(params.b), kGuard)
-      .reorder(d.x, d.y, ci, ni, co, no);
-  if (params.tasks > 1) result.parallel(no);
+  result.split(d.n, task, ni, static_cast<int>(params.block_n), kGuard);
+  if (params.tasks > 1) result.parallel(task);
 
-  total.compute_at(result, co).store_in(Halide::MemoryType::Register);
+  total.compute_at(result, task).store_in(Halide::MemoryType::Register);
+  const std::vector<Halide::RVar> r = total.rvars();  // lane, chunk
   total.update()
-      .reorder({total.rvars()[0], d.x, d.y, d.c, d.n})
+      .split(d.c, cb, ci, static_cast<int>(params.block_c), kGuard)
+      .split(d.n, no, ni, static_cast<int>(params.b), kGuard)
+      .reorder({r[0], ci, ni, d.x, d.y, no, cb, r[1]})
       .atomic()
-      .vectorize(total.rvars()[0], lanes);
+      .vectorize(r[0], lanes);
 
-  rows.compute_at(result, co).store_in(Halide::MemoryType::Register).vectorize(l, lanes);
+  rows.compute_at(total, no).store_in(Halide::MemoryType::Register).vectorize(l, lanes);
   rows.update()
-      .reorder({l, d.c, d.n, d.x, d.y, rows.rvars()[0]})
+      .split(d.c, co, ci, static_cast<int>(params.a), kGuard)
+      .reorder({l, ci, d.n, d.x, d.y, co, rows.rvars()[0]})
       .vectorize(l, lanes)
-      .unroll(d.c)
+      .unroll(ci)
       .unroll(d.n);
 
   part.compute_at(rows, d.x)
@@ -80,8 +149,8 @@ void apply_conv_weight_grad(const Problem& problem, const Params& params, Kernel
       .unroll(d.c)
       .unroll(d.n);
 
-  if (funcs.staged.defined() && params.rows > 0) {
-    funcs.staged.compute_at(result, no)
+  if (params.stages_input) {
+    funcs.staged.compute_at(result, task)
         .store_in(Halide::MemoryType::Register)
         .reorder(d.n, d.x, d.y, d.c)
         .vectorize(d.n, lanes)

@@ -26,13 +26,22 @@ bool worth_parallel(int64_t flops, int64_t bytes, const Machine& machine) {
 }
 
 std::string to_string(const Params& params) {
-  return params.schedule + " " + std::to_string(params.a) + "x" + std::to_string(params.b);
+  std::string text =
+      params.schedule + " " + std::to_string(params.a) + "x" + std::to_string(params.b);
+  if (params.block_n > 0)
+    text += " block " + std::to_string(params.block_c) + "x" + std::to_string(params.block_n);
+  if (params.rows > 0) text += " rows " + std::to_string(params.rows);
+  if (params.columns > 0) text += " columns " + std::to_string(params.columns);
+  if (params.stages_input) text += " staged";
+  return text;
 }
 
 Params choose(const Problem& problem) {
   const bool batch = problem.vectors == VectorDimension::batch;
   if (problem.family == "conv" || problem.family == "linear") {
-    return batch ? choose_conv_batch(problem) : choose_conv_channel(problem);
+    if (batch) return choose_conv_batch(problem);
+    if (std::optional<Params> params = choose_winograd(problem)) return *params;
+    return choose_conv_channel(problem);
   }
   if (batch && problem.family == "conv_weight_grad") return choose_conv_weight_grad(problem);
   if (batch && problem.family == "linear_weight_grad") return choose_linear_weight_grad(problem);
@@ -43,6 +52,7 @@ Params choose(const Problem& problem) {
 void apply(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   if (params.schedule == "conv_batch") return apply_conv_batch(problem, params, funcs);
   if (params.schedule == "conv_channel") return apply_conv_channel(problem, params, funcs);
+  if (params.schedule == "winograd") return apply_winograd(problem, params, funcs);
   if (params.schedule == "conv_weight_grad") return apply_conv_weight_grad(problem, params, funcs);
   if (params.schedule == "linear_weight_grad") {
     return apply_linear_weight_grad(problem, params, funcs);

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,13 @@ struct Problem {
   // and columns of the output gradient.
   int64_t reduce_c = 1, reduce_h = 1, reduce_w = 1;
   int64_t groups = 1;
-  bool padded = false;  // some taps may be out of range
-  bool strided = false;
+  bool padded = false;    // some taps may be out of range
+  bool winograd = false;  // Winograd's algorithm may be chosen
+  int64_t stride_h = 1, stride_w = 1;
+  int64_t dilation_h = 1, dilation_w = 1;
+  bool transposed = false;  // the gradient of a convolution's input: strides lie in the input
+  int64_t input_h = 1, input_w = 1;    // of what is multiplied by weights; of weight gradients, of
+                                       // the convolution's input
   int64_t window_h = 0, window_w = 0;  // of a pooling that ends the kernel; 0: none
   int64_t result_h = 1, result_w = 1;  // of the kernel's outputs
   // A producer of the anchor's input that is computed in this kernel: bytes of one row of it, per
@@ -48,7 +54,11 @@ struct Params {
   std::string schedule;          // "conv_batch", "conv_channel", ...
   int64_t a = 1;                 // register tile: broadcast operands ...
   int64_t b = 1;                 // ... times vectors
-  int64_t rows = 0;              // rows of a chunk that is staged
+  int64_t rows = 0;              // rows of a chunk ...
+  int64_t columns = 0;           // ... and its columns
+  int64_t block_c = 0;           // channels of a block: of the result ...
+  int64_t block_n = 0;           // ... and, of weight gradients, of outputs
+  bool stages_input = false;     // keeps a block of the anchor's input on the stack
   int64_t tasks = 1;             // iterations of the parallel loop; 1: serial
   std::vector<int64_t> scratch;  // extents of the Func in KernelFuncs::scratch; empty: none
   std::string why;               // for people
@@ -64,7 +74,7 @@ struct KernelFuncs {
   Halide::Func result;            // writes the outputs, as a tuple if there are several
   Halide::Func anchor;            // the anchor's result: a pure wrapper of its accumulation
   bool anchor_is_result = false;  // nothing follows the anchor that would change its loops
-  Halide::Func staged;            // the producer of the anchor's input, or undefined
+  Halide::Func staged;            // the anchor's input, which may be computed in this kernel
   std::map<std::string, Halide::Func> stages;  // of the anchor, or of all nodes
   // A Func that is computed before everything else, into scratch memory that the plan provides; set
   // by apply() if Params::scratch is not empty.
@@ -105,6 +115,9 @@ void store_vectors_innermost(Halide::Func& func, VectorDimension vectors);
 void apply_conv_batch(const Problem&, const Params&, KernelFuncs&);
 [[nodiscard]] Params choose_conv_channel(const Problem&);
 void apply_conv_channel(const Problem&, const Params&, KernelFuncs&);
+// Whether Winograd's algorithm applies and pays; its Params if it does.
+[[nodiscard]] std::optional<Params> choose_winograd(const Problem&);
+void apply_winograd(const Problem&, const Params&, KernelFuncs&);
 [[nodiscard]] Params choose_conv_weight_grad(const Problem&);
 void apply_conv_weight_grad(const Problem&, const Params&, KernelFuncs&);
 [[nodiscard]] Params choose_linear_weight_grad(const Problem&);

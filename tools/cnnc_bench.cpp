@@ -193,11 +193,12 @@ class Bench {
   }
 
   void add_buffers(Loaded& loaded, const Plan& plan, int64_t workspace_bytes) {
+    const auto bytes = [&](ValueId id) { return plan.placements[id].bytes; };
     for (ValueId id : plan.graph.inputs) {
-      loaded.arguments.push_back(memory_.random(element_count(plan.graph.type(id).shape), -1, 1));
+      loaded.arguments.push_back(memory_.random(bytes(id) / 4, -1, 1));
     }
     for (ValueId id : plan.outputs) {
-      loaded.arguments.push_back(memory_.block(plan.graph.type(id).bytes()));
+      loaded.arguments.push_back(memory_.block(bytes(id)));
     }
     if (plan.state_bytes > 0) {
       loaded.arguments.push_back(memory_.random(plan.state_bytes / 4, -0.05F, 0.05F));
@@ -286,13 +287,9 @@ class Bench {
                                std::to_string(target_.machine.lanes))};
     }
     Plan plan = make_plan(graph_of(problem, direction), plan_options);
-    // As inside a network.
-    for (Placement& placement : plan.placements) {
-      if (placement.region == Region::input) placement.layout = plan_options.layout;
-    }
-    if (direction != Direction::backward_weights) {
-      plan.placements[plan.outputs[0]].layout = plan_options.layout;
-    }
+    set_border_layouts(
+        plan, plan_options.layout,
+        direction == Direction::backward_weights ? Layout::row_major : plan_options.layout);
     memory_ = Memory();
     Blueprint blueprint("bench", target_);
     if (forward) {

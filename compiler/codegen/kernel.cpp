@@ -65,7 +65,10 @@ void describe_anchor(const Graph& graph, const Kernel& kernel, Problem& problem)
   const Attrs& attrs = anchor.attrs;
   problem.groups = attrs.has("groups") ? attrs.integer("groups") : 1;
   if (attrs.has("stride")) {
-    for (int64_t stride : attrs.integers("stride")) problem.strided |= stride != 1;
+    problem.stride_h = attrs.integers("stride")[0];
+    problem.stride_w = attrs.integers("stride")[1];
+    problem.dilation_h = attrs.integers("dilation")[0];
+    problem.dilation_w = attrs.integers("dilation")[1];
   }
   if (attrs.has("padding") && !attrs.is_text("padding")) {
     for (int64_t pad : attrs.integers("padding")) problem.padded |= pad != 0;
@@ -77,8 +80,13 @@ void describe_anchor(const Graph& graph, const Kernel& kernel, Problem& problem)
     problem.reduce_c = first[1] / problem.groups;
     problem.reduce_h = extent(second, 2);
     problem.reduce_w = extent(second, 3);
+    problem.input_h = extent(first, 2);
+    problem.input_w = extent(first, 3);
+    problem.transposed = attrs.has("input_height");
   } else {
     // Weight gradients: the output gradient, the input.
+    problem.input_h = extent(second, 2);
+    problem.input_w = extent(second, 3);
     problem.reduce_c = first[0];
     problem.reduce_h = extent(first, 2);
     problem.reduce_w = extent(first, 3);
@@ -104,19 +112,21 @@ void describe_followers(const Graph& graph, const Kernel& kernel, Problem& probl
 }
 
 // Whether the anchor reads its parameters in panels.
-bool wants_panels(const KernelSpec& spec) { return spec.params.schedule == "conv_channel"; }
+bool wants_panels(const KernelSpec& spec) {
+  return spec.params.schedule == "conv_channel" || spec.params.schedule == "winograd";
+}
 
 KernelArgument describe_argument(const Graph& graph, ValueId id, const Placement& placement,
-                                 int64_t panel) {
+                                 const WeightPacking& packing) {
   KernelArgument argument;
   argument.value = id;
   argument.dtype = graph.type(id).dtype;
-  argument.panel = panel;
+  argument.packing = packing;
   if (placement.region == Region::input || placement.region == Region::output) {
     argument.alignment = byte_width(argument.dtype);
   }
-  if (panel > 0) {
-    argument.extents = packed_extents(graph.type(id).shape, panel);
+  if (packing.panel > 0) {
+    argument.extents = packed_extents(graph.type(id).shape, packing);
     argument.strides = dense_strides(argument.extents);
   } else {
     argument.extents = reversed(graph.type(id).shape);
@@ -132,14 +142,16 @@ std::string signature_of(const Graph& graph, const Kernel& kernel, const KernelS
     if (id == kNoValue) return std::string("-");
     return std::to_string(numbers.emplace(id, numbers.size()).first->second);
   };
-  std::string text = spec.params.schedule + " " + std::to_string(spec.params.a) + "x" +
-                     std::to_string(spec.params.b) + " rows " + std::to_string(spec.params.rows) +
-                     " tasks " + std::to_string(spec.params.tasks) + "\n";
+  std::string text =
+      spec.params.schedule + " " + std::to_string(spec.params.a) + "x" +
+      std::to_string(spec.params.b) + " rows " + std::to_string(spec.params.rows) + "x" +
+      std::to_string(spec.params.columns) + " tasks " + std::to_string(spec.params.tasks) +
+      " blocks " + std::to_string(spec.params.block_c) + "x" + std::to_string(spec.params.block_n) +
+      (spec.params.stages_input ? " staged" : "") + "\n";
   for (const KernelArgument& argument : spec.arguments) {
     text += "  %" + number(argument.value) + ": " + to_string(argument.dtype) +
-            to_string(argument.extents) + to_string(argument.strides) + " packed " +
-            std::to_string(argument.panel) + " aligned " + std::to_string(argument.alignment) +
-            "\n";
+            to_string(argument.extents) + to_string(argument.strides) +
+            to_string(argument.packing) + " aligned " + std::to_string(argument.alignment) + "\n";
   }
   for (int32_t id : kernel.nodes) {
     const Node& node = graph.nodes[id];
@@ -174,6 +186,15 @@ Func unpack(const ImageParam& packed, int64_t rank, int64_t panel, const std::st
   if (rank == 2) logical(v) = packed(v[1] % width, v[0], v[1] / width);
   if (rank == 4) logical(v) = packed(v[3] % width, v[2], v[0], v[1], v[3] / width);
   return logical;
+}
+
+// An image that may be asked for anywhere: a block of it that is staged has one size everywhere.
+Func clamped(const Func& image, const Shape& shape) {
+  Func result("staged");
+  const std::vector<Halide::Var> v = variables(4);
+  result(v) = image(Halide::clamp(v[0], 0, static_cast<int>(shape[3]) - 1),
+                    Halide::clamp(v[1], 0, static_cast<int>(shape[2]) - 1), v[2], v[3]);
+  return result;
 }
 
 // Whether an output of the node reads, in its own definition, what an earlier output overwrites.
@@ -222,9 +243,9 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
                      "in" + std::to_string(i));
     constrain(param, argument, true);
     built.arguments.emplace_back(param);
-    funcs[argument.value] = argument.panel > 0
-                                ? unpack(param, graph.type(argument.value).rank(), argument.panel,
-                                         "unpacked" + std::to_string(i))
+    funcs[argument.value] = argument.packing.panel > 0
+                                ? unpack(param, graph.type(argument.value).rank(),
+                                         argument.packing.panel, "unpacked" + std::to_string(i))
                                 : Func(param);
   }
 
@@ -235,11 +256,17 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     const Node& node = graph.nodes[id];
     const std::vector<Type> input_types = graph.types(node.inputs);
     const std::vector<Type> output_types = graph.types(node.outputs);
-    Lowering lowering{node, input_types, output_types, {}, 1, 32, {}, {}};
+    Lowering lowering{node, input_types, output_types};
+    lowering.chunk_rows = spec.params.rows;
+    lowering.winograd = id == kernel.anchor && spec.params.schedule == "winograd";
     if (spec.problem.vectors == VectorDimension::batch) lowering.lanes = spec.problem.machine.lanes;
     lowering.pack_width = static_cast<int>(spec.params.b) * spec.problem.machine.lanes;
     for (ValueId input : node.inputs) {
       lowering.inputs.push_back(input == kNoValue ? Func() : funcs.at(input));
+    }
+    if (id == kernel.anchor && spec.params.stages_input && !kernel_funcs.staged.defined()) {
+      kernel_funcs.staged = clamped(lowering.inputs[0], input_types[0].shape);
+      lowering.inputs[0] = kernel_funcs.staged;
     }
     node.op->lower(lowering);
     CNNC_CHECK(lowering.outputs.size() == node.outputs.size(), node.op->name + ": wrong lowering");
@@ -357,10 +384,10 @@ class MemoryFile {
 
 KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
                            const std::vector<Placement>& placements, Layout layout,
-                           const Machine& machine) {
+                           const KernelTarget& target) {
   KernelSpec spec;
   Problem& problem = spec.problem;
-  problem.machine = machine;
+  problem.machine = target.machine;
   problem.vectors =
       layout == Layout::batch_innermost ? VectorDimension::batch : VectorDimension::channel;
   problem.flops = kernel.flops;
@@ -373,6 +400,11 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
     }
   }
   describe_followers(graph, kernel, problem);
+  if (kernel.anchor >= 0) {
+    const std::vector<ValueId>& inputs = graph.nodes[kernel.anchor].inputs;
+    problem.winograd = target.winograd && placements[inputs[0]].layout == Layout::channels_last &&
+                       placements[inputs[1]].region == Region::constant;
+  }
   spec.params = choose(problem);
 
   std::vector<ValueId> packed;
@@ -381,13 +413,15 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
     packed.assign(anchor.inputs.begin() + 1, anchor.inputs.end());
   }
   for (ValueId id : kernel.inputs) {
-    const bool panels = placements[id].region == Region::constant &&
-                        std::find(packed.begin(), packed.end(), id) != packed.end();
-    spec.arguments.push_back(describe_argument(graph, id, placements[id],
-                                               panels ? spec.params.vector_channels(machine) : 0));
+    WeightPacking packing;
+    if (placements[id].region == Region::constant &&
+        std::find(packed.begin(), packed.end(), id) != packed.end()) {
+      packing = {spec.params.vector_channels(target.machine), spec.params.schedule == "winograd"};
+    }
+    spec.arguments.push_back(describe_argument(graph, id, placements[id], packing));
   }
   for (ValueId id : kernel.outputs) {
-    spec.arguments.push_back(describe_argument(graph, id, placements[id], 0));
+    spec.arguments.push_back(describe_argument(graph, id, placements[id], {}));
   }
   if (!spec.params.scratch.empty()) {
     KernelArgument scratch;

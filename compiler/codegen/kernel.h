@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/codegen/packing.h"
 #include "compiler/plan/plan.h"
 #include "schedules/schedule.h"
 
@@ -14,6 +15,7 @@ struct KernelTarget {
   std::string halide;  // Halide's target string, without the features that are ours to choose
   Machine machine;
   bool checked = false;  // with Halide's run-time assertions: for tests
+  bool winograd = true;  // allows Winograd's algorithm where weights are constant
 };
 
 // "host", Halide's target strings, and friendly names: "x86-64-v3", "avx2", "sse41", "arm-64", ...
@@ -24,7 +26,7 @@ Result<KernelTarget> parse_target(const std::string& text);
 // A buffer that a kernel's function takes, in the order of its parameters.
 struct KernelArgument {
   ValueId value = kNoValue;  // kNoValue: scratch memory of the kernel
-  int64_t panel = 0;         // of a packed constant; 0: not packed
+  WeightPacking packing;     // of a constant
   DType dtype = DType::f32;
   int64_t alignment = kAlignment;  // bytes; the caller's buffers are aligned as their elements only
   std::vector<int64_t> extents;    // Halide's dimensions, innermost argument first
@@ -42,7 +44,7 @@ struct KernelSpec {
 // wants packed say so in their argument.
 [[nodiscard]] KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
                                          const std::vector<Placement>& placements, Layout layout,
-                                         const Machine& machine);
+                                         const KernelTarget& target);
 
 enum class KernelForm { bitcode, statement };  // LLVM bitcode, or Halide's lowered loops as text
 

@@ -1,7 +1,9 @@
 #include "compiler/codegen/packing.h"
 
 #include <cstring>
+#include <vector>
 
+#include "compiler/ops/winograd.h"
 #include "compiler/support/check.h"
 
 namespace cnnc {
@@ -14,9 +16,42 @@ Shape as_weights(const Shape& shape) {
   return result;
 }
 
+// G g G^T for every [3, 3] of the weights, in double.
+std::vector<float> transform(const float* elements, const Shape& shape) {
+  constexpr int kIn = 3, kOut = WinogradTile::kIn;
+  std::vector<float> result(static_cast<size_t>(shape[0] * shape[1] * kOut * kOut));
+  const auto& g = WinogradTile::weights;
+  for (int64_t m = 0; m < shape[0] * shape[1]; ++m) {
+    const float* from = elements + m * kIn * kIn;
+    float* to = result.data() + m * kOut * kOut;
+    for (int i = 0; i < kOut; ++i) {
+      for (int j = 0; j < kOut; ++j) {
+        double sum = 0;
+        for (int k = 0; k < kIn; ++k) {
+          for (int l = 0; l < kIn; ++l) sum += g[i][k] * from[k * kIn + l] * g[j][l];
+        }
+        to[i * kOut + j] = static_cast<float>(sum);
+      }
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
-std::vector<int64_t> packed_extents(const Shape& shape, int64_t panel) {
+std::string to_string(const WeightPacking& packing) {
+  if (packing.panel == 0) return "";
+  return (packing.is_transformed ? ".winograd" : ".packed") + std::to_string(packing.panel);
+}
+
+Shape transformed_shape(const Shape& shape, const WeightPacking& packing) {
+  if (!packing.is_transformed || shape.size() != 4) return shape;
+  return {shape[0], shape[1], WinogradTile::kIn, WinogradTile::kIn};
+}
+
+std::vector<int64_t> packed_extents(const Shape& raw, const WeightPacking& packing) {
+  const Shape shape = transformed_shape(raw, packing);
+  const int64_t panel = packing.panel;
   const int64_t panels = (shape[0] + panel - 1) / panel;
   switch (shape.size()) {
     case 1:
@@ -32,10 +67,16 @@ std::vector<int64_t> packed_extents(const Shape& shape, int64_t panel) {
   return {};
 }
 
-std::string pack_parameter(const float* elements, const Shape& shape, int64_t panel) {
-  const Shape s = as_weights(shape);
+std::string pack_parameter(const float* elements, const Shape& raw, const WeightPacking& packing) {
+  const Shape s = as_weights(transformed_shape(raw, packing));
+  std::vector<float> transformed;
+  if (packing.is_transformed && raw.size() == 4) {
+    transformed = transform(elements, raw);
+    elements = transformed.data();
+  }
+  const int64_t panel = packing.panel;
   const int64_t outputs = s[0], inputs = s[1], height = s[2], width = s[3];
-  std::vector<float> packed(static_cast<size_t>(element_count(packed_extents(shape, panel))));
+  std::vector<float> packed(static_cast<size_t>(element_count(packed_extents(raw, packing))));
   for (int64_t o = 0; o < outputs; ++o) {
     const float* from = elements + o * inputs * height * width;
     float* to = packed.data() + (o / panel) * height * width * inputs * panel + o % panel;

@@ -20,9 +20,9 @@ std::string digest(const std::string& bytes) {
   return llvm::toHex(hash, /*LowerCase=*/true);
 }
 
-EntryParameter parameter(const Graph& graph, ValueId id) {
-  const Type& type = graph.type(id);
-  return {graph.values[id].name, type.bytes(), byte_width(type.dtype)};
+EntryParameter parameter(const Plan& plan, ValueId id) {
+  const Value& value = plan.graph.values[id];
+  return {value.name, plan.placements[id].bytes, byte_width(value.type.dtype)};
 }
 
 // Runs task(0) ... task(count - 1) on up to `threads` threads; rethrows the first failure.
@@ -71,9 +71,9 @@ int32_t Blueprint::add_kernel(const std::shared_ptr<const Graph>& graph, const K
   return found->second;
 }
 
-int32_t Blueprint::add_constant(const Value& value, int64_t panel,
+int32_t Blueprint::add_constant(const Value& value, const WeightPacking& packing,
                                 const ParameterLookup& constants) {
-  const std::string name = value.name + (panel > 0 ? ".packed" + std::to_string(panel) : "");
+  const std::string name = value.name + to_string(packing);
   const auto [found, is_new] =
       constant_index_.emplace(name, static_cast<int32_t>(program_.constants.size()));
   if (is_new) {
@@ -81,8 +81,8 @@ int32_t Blueprint::add_constant(const Value& value, int64_t panel,
     CNNC_CHECK(elements != nullptr, "no values for parameter " + value.name);
     Constant constant;
     constant.name = name;
-    constant.bytes = panel > 0
-                         ? pack_parameter(elements, value.type.shape, panel)
+    constant.bytes = packing.panel > 0
+                         ? pack_parameter(elements, value.type.shape, packing)
                          : std::string(reinterpret_cast<const char*>(elements), value.type.bytes());
     program_.constants.push_back(std::move(constant));
   }
@@ -94,8 +94,8 @@ void Blueprint::add_entry(const std::string& entry_name, const Plan& plan, Layou
   const auto graph = std::make_shared<const Graph>(plan.graph);
   Entry entry;
   entry.name = entry_name;
-  for (ValueId id : graph->inputs) entry.parameters.push_back(parameter(*graph, id));
-  for (ValueId id : plan.outputs) entry.parameters.push_back(parameter(*graph, id));
+  for (ValueId id : graph->inputs) entry.parameters.push_back(parameter(plan, id));
+  for (ValueId id : plan.outputs) entry.parameters.push_back(parameter(plan, id));
   const auto first_output = static_cast<int32_t>(graph->inputs.size());
   auto next = static_cast<int32_t>(entry.parameters.size());
   const int32_t state_index = plan.state_bytes > 0 ? next++ : -1;
@@ -104,7 +104,7 @@ void Blueprint::add_entry(const std::string& entry_name, const Plan& plan, Layou
   std::vector<KernelSpec> specs;
   int64_t scratch_bytes = 0;
   for (const Kernel& kernel : plan.kernels) {
-    specs.push_back(describe_kernel(*graph, kernel, plan.placements, layout, target_.machine));
+    specs.push_back(describe_kernel(*graph, kernel, plan.placements, layout, target_));
     if (!specs.back().params.scratch.empty()) {
       scratch_bytes = std::max(scratch_bytes, element_count(specs.back().params.scratch) * 4);
     }
@@ -137,7 +137,7 @@ void Blueprint::add_entry(const std::string& entry_name, const Plan& plan, Layou
             break;
           case Region::constant:
             buffer.base = BufferBase::constant;
-            buffer.index = add_constant(graph->values[argument.value], argument.panel, constants);
+            buffer.index = add_constant(graph->values[argument.value], argument.packing, constants);
             break;
           case Region::inside:
             CNNC_CHECK(false, "%" + graph->values[argument.value].name + " has no memory");

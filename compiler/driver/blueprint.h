@@ -60,7 +60,8 @@ class Blueprint {
 
   int32_t add_kernel(const std::shared_ptr<const Graph>& graph, const Kernel& kernel,
                      KernelSpec spec);
-  int32_t add_constant(const Value& value, int64_t panel, const ParameterLookup& constants);
+  int32_t add_constant(const Value& value, const WeightPacking& packing,
+                       const ParameterLookup& constants);
   [[nodiscard]] std::string compile_source(const KernelSource& source, KernelForm form) const;
 
   KernelTarget target_;

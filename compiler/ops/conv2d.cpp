@@ -12,6 +12,7 @@
 #include "compiler/ops/exprs.h"
 #include "compiler/ops/rules.h"
 #include "compiler/ops/window.h"
+#include "compiler/ops/winograd.h"
 
 namespace cnnc {
 namespace {
@@ -142,6 +143,7 @@ void lower(Lowering& lowering) {
   const int64_t depth = in[1] / groups;
   const int64_t group_size = lowering.output_types[0].shape[1] / groups;
   const Window window = conv_window(lowering.attrs(), in[2], in[3]);
+  if (lowering.winograd) return lower_winograd(lowering, window);
   const Func input = lowering.inputs[0], weight = lowering.inputs[1];
   const Func bias = input_or_none(lowering, 2);
 
@@ -306,10 +308,11 @@ Result<std::vector<Type>> infer_weight_grad(InferArgs& args) {
         {channels, in[1] / args.attrs.integer("groups"), window.y.kernel, window.x.kernel}}});
 }
 
-// The batch is summed in interleaved parts, one per lane, and within a part one row of the image
-// at a time: "part" holds the sum of a row, "rows" of the image, "total" of the lanes.
+// The batch is summed in interleaved parts, one per lane, and within a part a piece of a row of the
+// image at a time: "part" holds the sum of a piece, "rows" of a chunk of rows, "total" of all
+// chunks and lanes.
 void lower_weight_grad(Lowering& lowering) {
-  const Var x("x"), y("y"), c("c"), n("n"), l("l"), row("row");
+  const Var x("x"), y("y"), c("c"), n("n"), l("l"), row("row"), chunk("chunk");
   const Shape& in = lowering.input_types[1].shape;
   const int64_t groups = lowering.attrs().integer("groups");
   const int64_t depth = in[1] / groups;
@@ -319,8 +322,12 @@ void lower_weight_grad(Lowering& lowering) {
   const Window window = conv_window(lowering.attrs(), in[2], in[3]);
   const Func upstream = lowering.inputs[0], input = lowering.inputs[1];
 
+  const int64_t height = window.y.out;
+  const int64_t chunk_rows = lowering.chunk_rows > 0 ? lowering.chunk_rows : height;
+  const int64_t chunks = (height + chunk_rows - 1) / chunk_rows;
   RDom r(0, constant(in[0] / lanes), 0, constant(window.x.out), "r");
-  RDom q(0, constant(window.y.out), "q"), rl(0, constant(lanes), "rl");
+  RDom q(0, constant(chunk_rows), "q");
+  RDom rl(0, constant(lanes), 0, constant(chunks), "rl");
   const Expr image = l + constant(lanes) * r.x;
   Expr exists;
   const Expr ix = read_position(window.x, r, r.y, x, exists);
@@ -331,10 +338,15 @@ void lower_weight_grad(Lowering& lowering) {
   part(l, x, y, c, n, row) = 0.f;
   part(l, x, y, c, n, row) +=
       if_exists(exists, upstream(r.y, row, n, image) * input(ix, iy, channel, image), 0.f);
-  rows(l, x, y, c, n) = 0.f;
-  rows(l, x, y, c, n) += part(l, x, y, c, n, q);
+  rows(l, x, y, c, n, chunk) = 0.f;
+  Expr own_row = chunk * constant(chunk_rows) + q;
+  if (height % chunk_rows != 0) {
+    q.where(own_row < constant(height));
+    own_row = Halide::clamp(own_row, 0, constant(height - 1));
+  }
+  rows(l, x, y, c, n, chunk) += part(l, x, y, c, n, own_row);
   total(x, y, c, n) = 0.f;
-  total(x, y, c, n) += rows(rl, x, y, c, n);
+  total(x, y, c, n) += rows(rl.x, x, y, c, n, rl.y);
   output(x, y, c, n) = total(x, y, c, n);
   lowering.stages["part"] = part;
   lowering.stages["rows"] = rows;

@@ -19,21 +19,27 @@ struct Lowering {
   const Node& node;
   const std::vector<Type>& input_types;
   const std::vector<Type>& output_types;
-  std::vector<Halide::Func> inputs;  // undefined where the input is absent
+  std::vector<Halide::Func> inputs = {};  // undefined where the input is absent
 
   // Sums over the batch may be made of this many interleaved partial sums, one per SIMD lane, that
   // are added at the end. It divides the batch; 1 means one sum in order.
   int lanes = 1;
 
+  // Rows of the image that Conv2dWeightGrad sums at a time; 0: all.
+  int64_t chunk_rows = 0;
+
+  // Conv2d by Winograd's algorithm; the weights come transformed. See compiler/ops/winograd.h.
+  bool winograd = false;
+
   // Elements of a block of features that LinearWeightGrad packs its input into.
   int pack_width = 32;
 
   // To be defined, one per output of the node, over variables(rank).
-  std::vector<Halide::Func> outputs;
+  std::vector<Halide::Func> outputs = {};
 
   // Intermediate Funcs that a schedule may place, under the names that the family documents.
   // All other intermediate Funcs must be pure, and are computed inline.
-  std::map<std::string, Halide::Func> stages;
+  std::map<std::string, Halide::Func> stages = {};
 
   [[nodiscard]] const Attrs& attrs() const { return node.attrs; }
 };

@@ -34,6 +34,14 @@ std::vector<std::pair<int64_t, int64_t>> merged(const Shape& shape, Layout layou
   return runs;
 }
 
+// Whether blocks of f32 at that distance begin in at most four different places of a page, and so
+// of a first-level cache, where a kernel that reads all of them at once would evict its own lines.
+bool share_few_sets(int64_t stride) {
+  constexpr int64_t kPage = 4096;
+  constexpr int64_t kPlaces = 4;
+  return std::gcd(stride * 4, kPage) * kPlaces >= kPage;
+}
+
 bool has_shape_of_output(const Graph& graph, const Node& node, ValueId input) {
   return graph.type(input).shape == graph.type(node.outputs[0]).shape;
 }
@@ -57,10 +65,21 @@ std::vector<int64_t> strides(const Shape& shape, Layout layout) {
   const std::vector<size_t> order = memory_order(shape.size(), layout);
   int64_t stride = 1;
   for (auto d = order.rbegin(); d != order.rend(); ++d) {
+    const bool channels = layout == Layout::batch_innermost && shape.size() == 4 && *d == 1;
+    if (channels && shape[1] > 1 && share_few_sets(stride)) stride += shape[0];
     result[*d] = stride;
     stride *= shape[*d];
   }
   return result;
+}
+
+int64_t storage_bytes(const Type& type, Layout layout) {
+  const std::vector<int64_t> stride = strides(type.shape, layout);
+  int64_t elements = 1;
+  for (size_t d = 0; d < stride.size(); ++d) {
+    elements = std::max(elements, stride[d] * type.shape[d]);
+  }
+  return elements * byte_width(type.dtype);
 }
 
 bool same_order(const Shape& a, Layout layout_a, const Shape& b, Layout layout_b) {

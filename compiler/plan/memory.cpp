@@ -72,7 +72,8 @@ std::vector<bool> in_no_kernel(const Graph& graph, const std::vector<Kernel>& ke
   return result;
 }
 
-std::vector<Lifetime> lifetimes(const Graph& graph, const std::vector<Kernel>& kernels) {
+std::vector<Lifetime> lifetimes(const Graph& graph, const std::vector<Kernel>& kernels,
+                                const std::vector<Layout>& layouts) {
   const std::vector<ValueId> storage = storages(graph, in_no_kernel(graph, kernels));
   std::vector<Lifetime> result(graph.values.size(), Lifetime{0, 1, 0});
   for (size_t step = 0; step < kernels.size(); ++step) {
@@ -81,7 +82,7 @@ std::vector<Lifetime> lifetimes(const Graph& graph, const std::vector<Kernel>& k
         Lifetime& lifetime = result[storage[id]];
         if (lifetime.first > lifetime.last) lifetime.first = static_cast<int32_t>(step);
         lifetime.last = static_cast<int32_t>(step);
-        lifetime.bytes = graph.type(storage[id]).bytes();
+        lifetime.bytes = storage_bytes(graph.type(storage[id]), layouts[storage[id]]);
       }
     }
   }

@@ -43,7 +43,8 @@ namespace cnnc {
 // share memory, at the one that storages() names. Others, and values inside kernels, have first >
 // last.
 [[nodiscard]] std::vector<Lifetime> lifetimes(const Graph& graph,
-                                              const std::vector<Kernel>& kernels);
+                                              const std::vector<Kernel>& kernels,
+                                              const std::vector<Layout>& layouts);
 
 // Orders kernels such that each follows all that it depends on. Among those that are ready (given
 // by ascending position in `kernels`), `choose(ready, last)` picks one; `last` is -1 at the start.

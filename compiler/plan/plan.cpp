@@ -42,8 +42,8 @@ class Placer {
 
  private:
   void place(ValueId id, Region region, int64_t index, int64_t offset) {
-    plan_.placements[id] = {region, static_cast<int32_t>(index), offset, graph_.type(id).bytes(),
-                            layouts_[id]};
+    plan_.placements[id] = {region, static_cast<int32_t>(index), offset,
+                            storage_bytes(graph_.type(id), layouts_[id]), layouts_[id]};
   }
 
   void place_inputs() {
@@ -76,7 +76,7 @@ class Placer {
   }
 
   void place_workspace() {
-    const std::vector<Lifetime> all = lifetimes(graph_, plan_.kernels);
+    const std::vector<Lifetime> all = lifetimes(graph_, plan_.kernels, layouts_);
     std::vector<Lifetime> blocks;
     std::vector<ValueId> values;
     for (size_t id = 0; id < all.size(); ++id) {
@@ -134,6 +134,19 @@ Plan make_plan(Graph graph, const PlanOptions& options) {
   plan.kernels = order_kernels(plan.graph, group_kernels(plan.graph, options.layout));
   Placer(plan, options).run();
   return plan;
+}
+
+void set_border_layouts(Plan& plan, Layout inputs, Layout outputs) {
+  for (size_t id = 0; id < plan.placements.size(); ++id) {
+    Placement& placement = plan.placements[id];
+    const Type& type = plan.graph.values[id].type;
+    if (type.rank() != 2 && type.rank() != 4) continue;
+    if (placement.region == Region::input) placement.layout = inputs;
+    if (placement.region == Region::output) placement.layout = outputs;
+    if (placement.region != Region::inside) {
+      placement.bytes = storage_bytes(type, placement.layout);
+    }
+  }
 }
 
 }  // namespace cnnc

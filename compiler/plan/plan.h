@@ -20,8 +20,12 @@ enum class Layout {
 
 [[nodiscard]] const char* to_string(Layout layout);
 
-// Element strides of each logical dimension (in the order of the shape).
+// Element strides of each logical dimension (in the order of the shape). Dense, but for channels of
+// images that would all start in the same few sets of a first-level cache: those have one pixel
+// more between them.
 [[nodiscard]] std::vector<int64_t> strides(const Shape& shape, Layout layout);
+// Of the memory that a value of that type fills in that layout.
+[[nodiscard]] int64_t storage_bytes(const Type& type, Layout layout);
 
 enum class Region {
   inside,     // computed and used inside one kernel: no memory
@@ -72,6 +76,10 @@ struct PlanOptions {
   Layout layout = Layout::channels_last;  // of intermediate values
   ParameterStorage parameters = ParameterStorage::constant;
 };
+
+// Lets the caller pass inputs and outputs of rank 2 and 4 in these layouts, as they lie inside a
+// network: for kernels that are looked at alone. The graph has no views.
+void set_border_layouts(Plan& plan, Layout inputs, Layout outputs);
 
 // Orders, groups and places. Each output of the caller gets memory of its own: where the graph
 // names an input or parameter as output, or one value twice, a copy is added. In-place nodes may

@@ -67,7 +67,9 @@ std::string kernels(const Plan& plan) {
 
 // One row per block of the workspace, by offset; one column per step.
 std::string map(const Plan& plan) {
-  const std::vector<Lifetime> all = lifetimes(plan.graph, plan.kernels);
+  std::vector<Layout> layouts;
+  for (const Placement& placement : plan.placements) layouts.push_back(placement.layout);
+  const std::vector<Lifetime> all = lifetimes(plan.graph, plan.kernels, layouts);
   std::vector<ValueId> blocks;
   std::vector<Lifetime> in_workspace;
   for (size_t id = 0; id < all.size(); ++id) {

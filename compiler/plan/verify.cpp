@@ -82,7 +82,8 @@ class Verifier {
       const ValueId id = static_cast<ValueId>(i);
       const Placement& placement = at(id);
       if (placement.region == Region::inside) continue;
-      if (placement.bytes != graph_.type(id).bytes()) problem(name(id) + " has another size");
+      if (placement.bytes != storage_bytes(graph_.type(id), placement.layout))
+        problem(name(id) + " has another size");
       if (placement.offset < 0 || placement.offset % kAlignment != 0) {
         problem(name(id) + " is not aligned");
       }

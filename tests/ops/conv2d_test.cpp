@@ -215,7 +215,10 @@ TEST_CASE("Conv2dWeightGrad computes what its reference computes", "[conv2d]") {
     for (int lanes : lane_counts(c)) {
       CompileOptions options;
       options.lanes = lanes;
-      check_lowering("Conv2dWeightGrad", window_attrs(c), {upstream, input}, options);
+      for (int64_t rows : {0, 1, 2, 3}) {
+        options.chunk_rows = rows;
+        check_lowering("Conv2dWeightGrad", window_attrs(c), {upstream, input}, options);
+      }
     }
   }
 }

@@ -97,7 +97,10 @@ std::vector<ReferenceTensor> compile_and_run(const SingleNode& single,
   const Node& node = single.graph.nodes[0];
   const std::vector<Type> input_types = single.graph.types(node.inputs);
   const std::vector<Type> output_types = single.graph.types(node.outputs);
-  Lowering lowering{node, input_types, output_types, {}, options.lanes, options.pack_width, {}, {}};
+  Lowering lowering{node, input_types, output_types};
+  lowering.lanes = options.lanes;
+  lowering.pack_width = options.pack_width;
+  lowering.chunk_rows = options.chunk_rows;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     lowering.inputs.emplace_back();
     if (node.inputs[i] == kNoValue) continue;
@@ -233,7 +236,8 @@ void check_equal(const ReferenceTensor& found, const ReferenceTensor& wanted, do
 
 void check_lowering(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,
                     const CompileOptions& options, double tolerance) {
-  INFO(op << " with " << options.lanes << " lanes, panels of " << options.pack_width);
+  INFO(op << " with " << options.lanes << " lanes, panels of " << options.pack_width
+          << ", chunks of " << options.chunk_rows << " rows");
   const std::vector<ReferenceTensor> wanted = run_reference(op, attrs, inputs);
   const std::vector<ReferenceTensor> found = run_compiled(op, attrs, inputs, options);
   REQUIRE(found.size() == wanted.size());

@@ -52,6 +52,7 @@ struct Operand {
 struct CompileOptions {
   int lanes = 1;
   int pack_width = 32;
+  int64_t chunk_rows = 0;
   int vector = 0;  // outputs are computed in vectors of that many elements; 0: one by one
 };
 

@@ -120,7 +120,7 @@ TEST_CASE("a gather does not join an anchor that does not stage") {
 
 TEST_CASE("free views are in no kernel, others in one of their own") {
   ToyGraph g;
-  const ValueId conv = g(g.ops.anchor, "conv", {g.input("x", {4, 3, 8, 8})});
+  const ValueId conv = g(g.ops.anchor, "conv", {g.input("x", {4, 3, 9, 8})});
   const ValueId view = g(g.ops.flatten, "view", {conv});
   g.graph.outputs = {g(g.ops.unary, "relu", {view})};
   CHECK(grouped(g) == "conv(x -> conv); relu(view -> relu)");

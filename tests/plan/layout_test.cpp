@@ -16,6 +16,17 @@ TEST_CASE("strides of each layout") {
   CHECK(strides({}, Layout::channels_last).empty());
 }
 
+TEST_CASE("channels that would share few sets of a cache lie a pixel further apart") {
+  const Layout layout = Layout::batch_innermost;
+  CHECK(strides({16, 3, 8, 8}, layout) == std::vector<int64_t>{1, 1040, 128, 16});
+  CHECK(strides({64, 32, 14, 14}, layout) == std::vector<int64_t>{1, 12608, 896, 64});
+  CHECK(strides({64, 64, 7, 7}, layout) == std::vector<int64_t>{1, 3136, 448, 64});
+  CHECK(strides({16, 1, 8, 8}, layout) == std::vector<int64_t>{1, 1024, 128, 16});  // one channel
+  CHECK(storage_bytes({DType::f32, {16, 3, 8, 8}}, layout) == 4 * 3 * 1040);
+  CHECK(storage_bytes({DType::u8, {16, 3, 8, 8}}, layout) == 3 * 1040);
+  CHECK(storage_bytes({DType::f32, {16, 3, 8, 8}}, Layout::row_major) == 4 * 3 * 1024);
+}
+
 namespace {
 
 // Whether a flatten in the middle of a network is free.

@@ -121,14 +121,14 @@ struct Trial {
   std::vector<ReferenceTensor> wanted;  // by ValueId of the case's graph
   std::vector<std::vector<float>> constants;
   std::map<std::string, size_t> constant_of;
+  bool uses_winograd = false;
 };
 
 std::string describe(const Trial& trial, const Blueprint& blueprint) {
   std::string text = trial.the_case->text;
   for (const Blueprint::Call& call : blueprint.calls(trial.entry)) {
-    text += "\n    " + call.kernel + ": " + call.params.schedule + " " +
-            std::to_string(call.params.a) + "x" + std::to_string(call.params.b) + " rows " +
-            std::to_string(call.params.rows) + " tasks " + std::to_string(call.params.tasks);
+    text += "\n    " + call.kernel + ": " + to_string(call.params) + " tasks " +
+            std::to_string(call.params.tasks);
   }
   return text;
 }
@@ -155,13 +155,7 @@ Trial make_trial(const Case& c, Numbers numbers, const std::string& entry) {
   options.parameters =
       c.layout == Layout::batch_innermost ? ParameterStorage::state : ParameterStorage::constant;
   trial.plan = make_plan(std::move(graph), options);
-  for (size_t id = 0; id < trial.plan.placements.size(); ++id) {
-    Placement& placement = trial.plan.placements[id];
-    const int64_t rank = trial.plan.graph.values[id].type.rank();
-    if (rank != 2 && rank != 4) continue;
-    if (placement.region == Region::input) placement.layout = c.input_layout;
-    if (placement.region == Region::output) placement.layout = c.output_layout;
-  }
+  set_border_layouts(trial.plan, c.input_layout, c.output_layout);
   return trial;
 }
 
@@ -181,12 +175,12 @@ Run run(const Trial& trial, const LoadedObject& object, int64_t workspace_bytes,
   std::vector<GuardedMemory>& memory = result.memory;
   for (ValueId id : graph.inputs) {
     const Type& type = graph.type(id);
-    memory.emplace_back(type.bytes(), byte_width(type.dtype), side);
+    memory.emplace_back(plan.placements[id].bytes, byte_width(type.dtype), side);
     put(type, plan.placements[id].layout, trial.given.at(id), memory.back().data());
     memory.back().forbid_writes();
   }
   for (ValueId id : plan.outputs) {
-    memory.emplace_back(graph.type(id).bytes(), byte_width(graph.type(id).dtype), side);
+    memory.emplace_back(plan.placements[id].bytes, byte_width(graph.type(id).dtype), side);
   }
   std::vector<uint8_t> state_before;
   if (plan.state_bytes > 0) {
@@ -251,6 +245,14 @@ std::string difference(const ReferenceTensor& found, const ReferenceTensor& want
   return std::to_string(wrong) + " elements differ: " + first.str();
 }
 
+// How far a result may be from the reference's.
+double tolerance_of(const Trial& trial) {
+  const double rounding = static_cast<double>(8 + trial.the_case->sum_length) / (1 << 23);
+  const double given = trial.the_case->tolerance;
+  if (trial.uses_winograd) return std::max(16 * rounding, given);
+  return trial.numbers == Numbers::any ? std::max(rounding, given) : given;
+}
+
 std::string compare_with_reference(const Trial& trial, const Run& run) {
   const Plan& plan = trial.plan;
   std::string text;
@@ -258,14 +260,11 @@ std::string compare_with_reference(const Trial& trial, const Run& run) {
     const ValueId id = plan.graph.outputs[k];
     const Type& type = plan.graph.type(id);
     // Rounding errors may decide which of nearly equal elements is the greatest.
-    if (trial.numbers == Numbers::any && type.dtype != DType::f32) continue;
-    const double rounding = static_cast<double>(8 + trial.the_case->sum_length) / (1 << 23);
-    const double tolerance = trial.numbers == Numbers::any
-                                 ? std::max(rounding, trial.the_case->tolerance)
-                                 : trial.the_case->tolerance;
+    const bool rounds = trial.numbers == Numbers::any || trial.uses_winograd;
+    if (rounds && type.dtype != DType::f32) continue;
     const std::string what =
         difference(take(type, plan.placements[id].layout, output_memory(trial, run, k)),
-                   trial.wanted[trial.the_case->graph.outputs[k]], tolerance);
+                   trial.wanted[trial.the_case->graph.outputs[k]], tolerance_of(trial));
     if (!what.empty()) {
       text += "\n  %" + trial.the_case->graph.values[trial.the_case->graph.outputs[k]].name + ": " +
               what;
@@ -337,11 +336,16 @@ LoadedObject load(const Blueprint& blueprint) {
   return std::move(*object);
 }
 
-void run_trials(const std::vector<Trial>& trials, const KernelTarget& unchecked_target,
+void run_trials(std::vector<Trial>& trials, const KernelTarget& unchecked_target,
                 std::vector<std::string>& problems) {
   KernelTarget checked_target = unchecked_target;
   checked_target.checked = true;
   const Blueprint blueprint = make_blueprint(trials, unchecked_target);
+  for (Trial& trial : trials) {
+    for (const Blueprint::Call& call : blueprint.calls(trial.entry)) {
+      trial.uses_winograd |= call.params.schedule == "winograd";
+    }
+  }
   const LoadedObject checked = load(make_blueprint(trials, checked_target));
   const LoadedObject unchecked = load(blueprint);
 
@@ -376,9 +380,14 @@ void run_trials(const std::vector<Trial>& trials, const KernelTarget& unchecked_
 
 }  // namespace
 
-std::vector<std::string> problems_of(std::vector<Case> cases, const std::string& target_name) {
-  const Result<KernelTarget> target = parse_target(target_name);
+std::vector<std::string> problems_of(std::vector<Case> cases, const std::string& target_name,
+                                     Caches caches) {
+  Result<KernelTarget> target = parse_target(target_name);
   CNNC_CHECK(target.ok(), "no target " + target_name);
+  if (caches == Caches::small) {
+    target->machine.l1_bytes = 1 << 11;
+    target->machine.l2_bytes = 1 << 14;
+  }
   std::vector<std::string> problems;
   for (size_t first = 0; first < cases.size(); first += kCasesOfProgram) {
     std::vector<Trial> trials;

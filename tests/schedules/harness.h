@@ -32,9 +32,14 @@ struct Case {
   bool has_nan = false;    // a few inputs are NaN
 };
 
+// small: the target is taken to have caches of a few KiB, so that small shapes are cut into blocks
+// as large ones are.
+enum class Caches { real, small };
+
 // What is wrong, one text per finding. `target` is one that this machine runs.
 [[nodiscard]] std::vector<std::string> problems_of(std::vector<Case> cases,
-                                                   const std::string& target);
+                                                   const std::string& target,
+                                                   Caches caches = Caches::real);
 
 // The number with which random cases begin: CNNC_TEST_SEED, or 1.
 [[nodiscard]] uint32_t seed();

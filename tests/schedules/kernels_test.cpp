@@ -19,8 +19,8 @@ int random_count() {
   return text ? static_cast<int>(std::strtol(text, nullptr, 10)) : 8;
 }
 
-void check(std::vector<Case> cases, const std::string& target) {
-  const std::vector<std::string> problems = problems_of(std::move(cases), target);
+void check(std::vector<Case> cases, const std::string& target, Caches caches = Caches::real) {
+  const std::vector<std::string> problems = problems_of(std::move(cases), target, caches);
   for (const std::string& problem : problems) FAIL_CHECK(problem);
   CHECK(problems.empty());
 }
@@ -338,6 +338,58 @@ TEST_CASE("inference: convolutions") {
       cases.push_back(for_inference(conv_forward(shape), in, out));
     }
     check(std::move(cases), target);
+  }
+}
+
+TEST_CASE("inference: Winograd's algorithm") {
+  for (const std::string& target : targets()) {
+    const std::vector<ConvShape> shapes = {
+        conv(1, 32, 32, 14, 3, 1),
+        conv(2, 48, 33, 16, 3, 1),
+        with_pool(conv(1, 32, 40, 14, 3, 1), 2, 2),
+        with_pool(conv(3, 32, 64, 16, 3, 1), 2, 2),
+        with_pool(conv(1, 32, 32, 16, 3, 1), 4, 4),
+        with_pool(conv(1, 32, 32, 18, 3, 1), 3, 3),
+        with_size(conv(1, 64, 100, 1, 3, 1), 15, 29),
+        with_padding(conv(2, 32, 32, 20, 3, 0), 0, 2, 1, 0),
+        conv(1, 64, 64, 17, 3, 0),
+    };
+    std::vector<Case> cases;
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      ConvShape shape = shapes[i];
+      shape.residual = i % 2 == 1;
+      shape.relu = i % 3 != 0;
+      cases.push_back(for_inference(conv_forward(shape), kChannelsLast,
+                                    i % 4 == 3 ? kRowMajor : kChannelsLast));
+    }
+    check(std::move(cases), target);
+  }
+}
+
+// Small shapes in blocks, as large ones are on a real machine.
+TEST_CASE("convolutions in blocks") {
+  for (const std::string& target : targets()) {
+    const int64_t lanes = lanes_of(target);
+    std::mt19937 random = generator("blocks", target);
+    std::vector<ConvShape> shapes = awkward_convs(lanes);
+    shapes.push_back(conv(1, 6, 20, 16, 3, 1));
+    shapes.push_back(with_stride(conv(1, 8, 6, 16, 3, 1), 2, 1));
+    shapes.push_back(with_stride(conv(1, 8, 6, 15, 3, 1), 2, 1));
+    shapes.push_back(with_stride(conv(1, 3, 6, 16, 7, 3), 2, 1));
+    shapes.push_back(with_pool(conv(1, 8, 40, 16, 3, 1), 2, 2));
+    for (int i = 0; i < random_count(); ++i) shapes.push_back(random_conv(random, lanes));
+    const std::vector<Update> updates = some_updates();
+    std::vector<Case> cases;
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      ConvShape shape = shapes[i];
+      shape.batch = 1 + static_cast<int64_t>(i % 2);
+      cases.push_back(for_inference(conv_forward(shape), kChannelsLast, kChannelsLast));
+      shape.batch *= lanes;
+      cases.push_back(for_training(conv_forward(shape)));
+      cases.push_back(for_training(conv_input_grad(shape)));
+      cases.push_back(for_training(conv_weight_grad(shape, updates[i % updates.size()])));
+    }
+    check(std::move(cases), target, Caches::small);
   }
 }
 

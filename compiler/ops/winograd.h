@@ -1,0 +1,45 @@
+// Winograd's minimal filtering, F(4x4, 3x3): Lavin and Gray, "Fast Algorithms for Convolutional
+// Neural Networks" (2015).
+//
+// A tile of 4x4 outputs is A^T [(G g G^T) * (B^T d B)] A, elementwise in the middle, of 6x6 inputs
+// d and 3x3 weights g: 36 products instead of 144. In fp32 the result differs from the exact one by
+// up to some 1e-5 of the largest product, ten times as much as direct sums do; an infinite or NaN
+// input reaches all outputs of its tile.
+#pragma once
+#include "compiler/ops/lowering.h"
+#include "compiler/ops/window.h"
+
+namespace cnnc {
+
+struct WinogradTile {
+  static constexpr int kOut = 4;
+  static constexpr int kIn = 6;
+  static constexpr float inputs[kIn][kIn] = {
+      {4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
+      {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1},
+  };  // B^T
+  static constexpr double weights[kIn][3] = {
+      {1.0 / 4, 0, 0},
+      {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+      {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+      {1.0 / 24, 1.0 / 12, 1.0 / 6},
+      {1.0 / 24, -1.0 / 12, 1.0 / 6},
+      {0, 0, 1},
+  };  // G
+  static constexpr float outputs[kOut][kIn] = {
+      {1, 1, 1, 1, 1, 0},
+      {0, 1, -1, 2, -2, 0},
+      {0, 1, 1, 4, 4, 0},
+      {0, 1, -1, 8, -8, 1},
+  };  // A^T
+};
+
+// Conv2d with a 3x3 kernel, stride and dilation 1, one group. inputs[1] is the transformed weight
+// [Cout, Cin, 6, 6]. Tiles of an image are numbered row by row: t = (y / 4) * ceil(W / 4) + x / 4.
+//
+//   Stages: "columns" (c, i, t, k, n) and "patches" (c, i, j, t, n), the input transform along x
+//   and then y; "accumulator" and "products" (c, i, j, t, n), what is summed and a pure copy of it;
+//   "halves" (c, x in tile, j, t, n), the output transform along x.
+void lower_winograd(Lowering& lowering, const Window& window);
+
+}  // namespace cnnc

@@ -1,0 +1,196 @@
+// Convolutions by Winograd's algorithm, with the channels innermost: the input transform of a block
+// of tiles, 36 matrix products, and the output transform with what follows.
+//
+//   Params: a tiles x b vectors of output channels in registers; rows: tile rows of a block; tasks.
+//   Stages: see compiler/ops/winograd.h.
+//
+// Transformed inputs of a block serve all panels of output channels and stay on the stack; so do
+// the products of one panel.
+#include <algorithm>
+
+#include "schedules/schedule.h"
+
+namespace cnnc {
+namespace {
+
+constexpr int64_t kTile = 4;            // outputs of a tile on each axis
+constexpr int64_t kProducts = 36;       // multiplications of a tile
+constexpr int64_t kLeastChannels = 32;  // fewer do not make up for the transforms
+constexpr int64_t kLeastExtent = 14;    // smaller images would stream the larger weights
+constexpr int64_t kMostStackBytes = 1 << 20;
+constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// A pooling that follows reads whole tiles of its own block only.
+bool pools_whole_tiles(const Problem& p, int64_t tile_rows) {
+  return p.result_h * p.window_h == p.h && p.result_w * p.window_w == p.w &&
+         (tile_rows * kTile % p.window_h == 0 || tile_rows >= ceil_div(p.h, kTile));
+}
+
+int64_t stack_bytes(const Problem& p, int64_t tile_rows, int64_t b) {
+  const int64_t tiles = tile_rows * ceil_div(p.w, kTile);
+  const int64_t panel = b * p.machine.lanes;
+  const int64_t rows = p.window_h > 0 ? tile_rows * kTile * p.w * panel : 0;
+  return 4 * (tiles * kProducts * (p.reduce_c + panel) + rows);
+}
+
+// Cycles of an image.
+double cycles(const Problem& p, int64_t tile_rows, const Tile& tile, int64_t blocks) {
+  constexpr double kWeightBytesPerCycle = 24;
+  const auto d = [](int64_t value) { return static_cast<double>(value); };
+  const double tiles = d(tile_rows * ceil_div(p.w, kTile));
+  const double vectors = d(ceil_div(p.c, p.machine.lanes));
+  const double multiply = kProducts * d(p.reduce_c) * tiles * vectors / 2 / tile.efficiency;
+  const double weights = kProducts * d(p.reduce_c * p.c) * 4 / kWeightBytesPerCycle;
+  return d(blocks) * (multiply + weights);
+}
+
+}  // namespace
+
+std::optional<Params> choose_winograd(const Problem& problem) {
+  const Problem& p = problem;
+  if (!p.winograd || p.vectors != VectorDimension::channel || p.rank != 4 || p.groups > 1 ||
+      p.reduce_h != 3 || p.reduce_w != 3 || p.stride_h != 1 || p.stride_w != 1 ||
+      p.dilation_h != 1 || p.dilation_w != 1 || p.reduce_c < kLeastChannels ||
+      p.c < kLeastChannels || p.reduce_c % p.machine.lanes != 0 || p.h < kLeastExtent ||
+      p.w < kLeastExtent) {
+    return {};
+  }
+  const int64_t all_rows = ceil_div(p.h, kTile);
+  const int64_t vectors = ceil_div(p.c, p.machine.lanes);
+  Params params;
+  double least = 0;
+  for (int64_t rows = 1; rows <= all_rows; ++rows) {
+    if (p.window_h > 0 && !pools_whole_tiles(p, rows)) continue;
+    const int64_t blocks = ceil_div(all_rows, rows);
+    // The last block of a pooled result would be a short one.
+    if (p.window_h > 0 && all_rows % rows != 0) continue;
+    if (p.window_h > 0 && blocks > 1 && p.h % (rows * kTile) != 0) continue;
+    const Tile tile =
+        choose_tile(rows * ceil_div(p.w, kTile), vectors, p.machine, 0, VectorTail::allowed);
+    if (stack_bytes(p, rows, tile.b) > kMostStackBytes) continue;
+    const bool stays = stack_bytes(p, rows, tile.b) <= p.machine.l2_bytes * 3 / 4;
+    double cost = cycles(p, rows, tile, blocks) * (stays ? 1 : 1.3);
+    if (blocks * p.n < 2) cost *= 1.3;  // nothing for a second core
+    if (least != 0 && cost >= least) continue;
+    least = cost;
+    params.a = tile.a;
+    params.b = tile.b;
+    params.rows = rows;
+  }
+  if (least == 0) return {};
+  params.schedule = "winograd";
+  params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " tiles x " +
+               std::to_string(params.b) + " vectors of channels, blocks of " +
+               std::to_string(params.rows) + " rows of tiles";
+  params.tasks = ceil_div(all_rows, params.rows) * p.n;
+  return params;
+}
+
+void apply_winograd(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+  using Halide::MemoryType;
+  using Halide::TailStrategy;
+  using Halide::Var;
+  Dimensions d;
+  const Var i("i"), j("j"), k("k"), t("t");
+  Var block("block"), row("row"), panel("panel"), vector("vector"), lane("lane"), task("task");
+  Var tx("tx"), ty("ty"), ix("ix"), iy("iy"), to("to"), ti("ti");
+  const int lanes = problem.machine.lanes;
+  const int width = static_cast<int>(params.b) * lanes;
+  const int tile = static_cast<int>(kTile);
+  const int taps = 6;
+  const bool pooled = problem.window_h > 0;
+  const int tiles = static_cast<int>(params.rows * ceil_div(problem.w, kTile));
+  const auto tail = [](int64_t extent, int64_t factor) {
+    return extent % factor == 0 ? TailStrategy::RoundUp : kGuard;
+  };
+  Halide::Func& result = funcs.result;
+  Halide::Func columns = funcs.stages.at("columns"), patches = funcs.stages.at("patches");
+  Halide::Func accumulator = funcs.stages.at("accumulator");
+  Halide::Func products = funcs.stages.at("products"), halves = funcs.stages.at("halves");
+
+  // Blocks of the result: rows of the image, then panels of channels.
+  const int64_t conv_rows = params.rows * kTile;
+  const int64_t result_rows =
+      pooled ? std::min(conv_rows / problem.window_h, problem.result_h) : conv_rows;
+  result.split(d.y, block, row, static_cast<int>(result_rows), tail(problem.result_h, result_rows))
+      .split(d.c, panel, lane, width, tail(problem.c, width));
+  Halide::Func owner = result;  // has the loops over tiles
+  if (pooled) {
+    result.reorder(lane, d.x, row, panel, block, d.n).vectorize(lane, lanes).unroll(lane);
+    owner = funcs.anchor;
+    owner.compute_at(result, panel)
+        .store_in(MemoryType::Register)
+        .bound_extent(d.c, width)
+        .split(d.c, vector, lane, lanes)
+        .split(d.y, ty, iy, tile, tail(problem.h, tile))
+        .split(d.x, tx, ix, tile, tail(problem.w, tile))
+        .reorder(lane, ix, iy, vector, tx, ty);
+    store_vectors_innermost(owner, problem.vectors);
+  } else {
+    result.split(lane, vector, lane, lanes)
+        .split(row, ty, iy, tile)
+        .split(d.x, tx, ix, tile, tail(problem.w, tile))
+        .reorder(lane, ix, iy, vector, tx, ty, panel, block, d.n);
+  }
+  owner.vectorize(lane).unroll(ix).unroll(iy);
+  result.fuse(block, d.n, task);
+  if (params.tasks > 1) result.parallel(task);
+
+  halves.compute_at(owner, vector)
+      .store_in(MemoryType::Register)
+      .bound_extent(d.c, lanes)
+      .reorder(d.c, d.x, j)
+      .vectorize(d.c, lanes)
+      .unroll(d.x)
+      .unroll(j);
+
+  // All sizes are those of a whole block, whatever a short one would need.
+  products.compute_at(result, panel)
+      .store_in(MemoryType::Register)
+      .bound_extent(d.c, width)
+      .bound_extent(t, tiles)
+      .bound_extent(i, taps)
+      .bound_extent(j, taps)
+      .reorder_storage(d.c, t, i, j, d.n)
+      .split(t, to, ti, static_cast<int>(params.a), tail(tiles, params.a))
+      .reorder(d.c, ti, to, i, j)
+      .vectorize(d.c, lanes)
+      .unroll(d.c)
+      .unroll(ti);
+  accumulator.compute_at(products, to)
+      .store_in(MemoryType::Register)
+      .bound_extent(d.c, width)
+      .reorder(d.c, t, i, j)
+      .vectorize(d.c, lanes)
+      .unroll(d.c)
+      .unroll(t);
+  accumulator.update()
+      .reorder({d.c, t, i, j, accumulator.rvars()[0]})
+      .vectorize(d.c, lanes)
+      .unroll(d.c)
+      .unroll(t);
+
+  patches.compute_at(result, task)
+      .store_in(MemoryType::Register)
+      .bound_extent(t, tiles)
+      .bound_extent(i, taps)
+      .bound_extent(j, taps)
+      .reorder_storage(d.c, t, i, j, d.n)
+      .split(d.c, vector, lane, lanes)
+      .reorder(lane, i, j, vector, t)
+      .vectorize(lane)
+      .unroll(i)
+      .unroll(j);
+  columns.compute_at(patches, vector)
+      .store_in(MemoryType::Register)
+      .bound_extent(i, taps)
+      .bound_extent(k, taps)
+      .reorder(d.c, i, k, t)
+      .vectorize(d.c, lanes)
+      .unroll(i)
+      .unroll(k);
+}
+
+}  // namespace cnnc
