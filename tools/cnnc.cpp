@@ -54,6 +54,7 @@ struct Options {
   std::string emit = "obj";
   CompileOptions compile;
   bool no_cache = false;
+  bool no_winograd = false;
   bool list_layers = false;
   bool print_schema = false;
 };
@@ -128,6 +129,10 @@ void declare(CLI::App& app, Options& options) {
                  "processor")
       ->type_name("N")
       ->check(cli::whole_number(0, 1024))
+      ->group("Compilation");
+  app.add_flag("--no-winograd", options.no_winograd,
+               "Sum convolutions directly: slower where\n"
+               "Winograd's algorithm applies, and rounds less")
       ->group("Compilation");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
@@ -235,6 +240,7 @@ int run(int argc, const char* const* argv) {
   }
   if (options.model.empty()) return cli::usage_error(app, "no MODEL.json is given");
   options.compile.use_cache = !options.no_cache;
+  options.compile.winograd = !options.no_winograd;
   for (const Emission& emission : emissions()) {
     if (options.emit != emission.name) continue;
     if (!emission.stage && options.output == "-") {

@@ -46,6 +46,7 @@ Result<Prepared> prepare(const Model& model, const TensorFile& weights,
                          const CompileOptions& options) {
   Result<KernelTarget> target = parse_target(options.target);
   if (!target) return target.diagnostics();
+  target->winograd = options.winograd && model.description().winograd;
   Result<Graph> graph = inference_graph(model.description(), options.batch);
   if (!graph) return graph.diagnostics();
   const Status fit = check_weights(*graph, weights);

@@ -68,6 +68,7 @@ class ModelReader {
     }
     if (const Json* training = root_.find("training")) read_training(*training);
     if (const Json* weights = root_.find("weights")) read_weights(*weights);
+    if (const Json* winograd = root_.find("winograd")) read_winograd(*winograd);
     return std::move(model_);
   }
 
@@ -389,6 +390,13 @@ class ModelReader {
     const std::filesystem::path folder = std::filesystem::path(model_.source->path).parent_path();
     model_.weights = (folder / json.text).string();  // an absolute path stays as it is
     model_.weights_place = place(json);
+  }
+
+  void read_winograd(const Json& json) {
+    const bool is_auto = json.is(JsonKind::text) && json.text == "auto";
+    const bool is_off = json.is(JsonKind::boolean) && !json.boolean;
+    if (!is_auto && !is_off) return wrong(json, "\"auto\" or false");
+    model_.winograd = is_auto;
   }
 };
 

@@ -176,7 +176,12 @@ std::string model_schema() {
        {{"type", "string"},
         {"minLength", 1},
         {"description",
-         "The trained weights, a .safetensors file; relative to the folder of the description."}}}};
+         "The trained weights, a .safetensors file; relative to the folder of the description."}}},
+      {"winograd",
+       {{"enum", {"auto", false}},
+        {"default", "auto"},
+        {"description",
+         "Whether inference may use Winograd's algorithm, which is faster and rounds more."}}}};
   Schema definitions = Schema::object();
   for (OpRole role : {OpRole::layer, OpRole::loss, OpRole::optimizer}) {
     for (const OpDef* op : ops_of_role(role)) definitions[op->name] = op_schema(*op);

@@ -3,8 +3,9 @@
 namespace cnnc {
 
 const std::vector<std::string>& top_level_keys() {
-  static const std::vector<std::string> kKeys = {
-      "$schema", "cnnc", "name", "input", "layers", "loss", "optimizer", "training", "weights"};
+  static const std::vector<std::string> kKeys = {"$schema", "cnnc",    "name",      "input",
+                                                 "layers",  "loss",    "optimizer", "training",
+                                                 "weights", "winograd"};
   return kKeys;
 }
 

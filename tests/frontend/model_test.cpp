@@ -93,6 +93,9 @@ TEST_CASE("only four keys are needed; the rest has defaults", "[frontend]") {
   CHECK(model.batch_size == 64);
   CHECK(model.epochs == 1);
   CHECK(model.weights.empty());
+  CHECK(model.winograd);
+  CHECK_FALSE(parsed(with_layers(R"({"type": "ReLU"})", R"(, "winograd": false)")).winograd);
+  CHECK(parsed(with_layers(R"({"type": "ReLU"})", R"(, "winograd": "auto")")).winograd);
   CHECK(parsed(with_layers(R"({"type": "ReLU"})", R"(, "training": {"epochs": 5})")).epochs == 5);
 }
 

@@ -47,6 +47,7 @@ struct CompileOptions {
   std::string prefix;           // of the object's symbols; empty: the model's name
   int threads = 0;              // that compile; 0: one per processor
   bool use_cache = true;        // of objects, on disk
+  bool winograd = true;         // allows Winograd's algorithm, if the description does, too
 };
 
 // An object file and the header that declares what is in it.
