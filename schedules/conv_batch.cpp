@@ -62,9 +62,8 @@ std::pair<int64_t, int64_t> staged_extent(const Problem& p, int64_t rows, int64_
 void stage_read_input(const Problem& problem, Params& params) {
   const int64_t large_image = 2 * problem.machine.l1_bytes;  // bytes of a channel
   const int64_t pixel = params.b * problem.machine.lanes * 4;
-  const int64_t taps = problem.reduce_h * problem.reduce_w;
-  if (problem.rank != 4 || problem.groups > 1 || taps == 1 || problem.window_h > 0 ||
-      problem.input_h * problem.input_w * problem.n * 4 < large_image) {
+  if (problem.rank != 4 || problem.groups > 1 || problem.reduce_h * problem.reduce_w == 1 ||
+      problem.window_h > 0 || problem.input_h * problem.input_w * problem.n * 4 < large_image) {
     return;
   }
   const int64_t budget = problem.machine.l2_bytes * 5 / 8;
@@ -98,6 +97,23 @@ bool unrolls_phases(const Problem& p) {
          p.reduce_h * p.reduce_w <= kMostTaps;
 }
 
+// Whether the register tile is of neighbouring pixels: where each channel has weights of its own,
+// pixels share weights and inputs, but channels share nothing.
+bool tiles_pixels(const Problem& p) {
+  constexpr int64_t kMostTaps = 25;
+  return p.rank == 4 && p.groups > 1 && p.groups == p.c && p.reduce_c == 1 && p.window_h == 0 &&
+         p.staged_row_bytes == 0 && p.reduce_h * p.reduce_w <= kMostTaps && !unrolls_phases(p);
+}
+
+// Columns of such a tile: about eight accumulators; a divisor of the width, if there is one.
+int64_t columns_of_tile(const Problem& p, int64_t vectors) {
+  const int64_t most = std::max<int64_t>(1, 16 / vectors);
+  for (int64_t columns = std::min(most, p.w); columns >= 4; --columns) {
+    if (p.w % columns == 0) return columns;
+  }
+  return std::min<int64_t>(p.w, std::max<int64_t>(1, 8 / vectors));
+}
+
 }  // namespace
 
 Params choose_conv_batch(const Problem& problem) {
@@ -109,7 +125,17 @@ Params choose_conv_batch(const Problem& problem) {
   params.schedule = "conv_batch";
   params.a = tile.a;
   params.b = tile.b;
-  if (problem.groups > 1 && group_channels == 1) params.a = std::min<int64_t>(problem.c, 8);
+  // Rows of the weights are as long as lines of the cache allow: a tile of 8 does not straddle
+  // them.
+  constexpr int64_t kFeatures = 8;
+  const bool fits = kFeatures * params.b + params.b + 1 <= problem.machine.registers;
+  if (problem.rank == 2 && problem.c % kFeatures == 0 && params.b > 1 && fits) params.a = kFeatures;
+  if (tiles_pixels(problem)) {
+    params.a = 1;
+    params.columns = columns_of_tile(problem, params.b);
+  } else if (problem.groups > 1 && group_channels == 1) {
+    params.a = std::min<int64_t>(problem.c, 8);
+  }
   params.why = "rule: " + std::to_string(params.a) + " channels x " + std::to_string(params.b) +
                " vectors of the batch";
   if (problem.staged_row_bytes > 0) {
@@ -121,7 +147,42 @@ Params choose_conv_batch(const Problem& problem) {
   return params;
 }
 
+namespace {
+
+void apply_pixel_tiles(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+  using Halide::Var;
+  Dimensions d;
+  Var ni("ni"), no("no"), xi("xi"), xo("xo"), task("task");
+  const int lanes = vector_size(problem);
+  funcs.result.split(d.n, no, ni, static_cast<int>(params.b) * lanes)
+      .split(d.x, xo, xi, static_cast<int>(params.columns), kGuard)
+      .reorder(ni, xi, xo, d.y, no, d.c)
+      .fuse(no, d.c, task)
+      .vectorize(ni, lanes)
+      .unroll(ni)
+      .unroll(xi);
+  if (params.tasks > 1) funcs.result.parallel(task);
+  Halide::Func accumulator = funcs.stages.at("accumulator");
+  accumulator.compute_at(funcs.result, xo)
+      .store_in(Halide::MemoryType::Register)
+      .reorder(d.n, d.x, d.y, d.c)
+      .vectorize(d.n, lanes)
+      .unroll(d.n)
+      .unroll(d.x);
+  store_vectors_innermost(accumulator, problem.vectors);
+  const std::vector<Halide::RVar> r = accumulator.rvars();
+  accumulator.update()
+      .reorder({d.n, d.x, d.y, d.c, r[0], r[1], r[2]})
+      .vectorize(d.n, lanes)
+      .unroll(d.n)
+      .unroll(d.x)
+      .unroll(r[0]);
+}
+
+}  // namespace
+
 void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+  if (tiles_pixels(problem)) return apply_pixel_tiles(problem, params, funcs);
   using Halide::Var;
   Dimensions d;
   Var ni("ni"), no("no"), ci("ci"), co("co"), yo("yo"), yi("yi"), xo("xo"), xi("xi"), xq("xq"),
@@ -148,6 +209,12 @@ void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs&
   }
   const int64_t result_rows = (problem.result_h + phases_h - 1) / phases_h;
   const bool channels_outside = spatial && !params.stages_input && result_rows * batch_chunks < 4;
+  // Rows of the input that stay in the second-level cache are read and written channel by channel,
+  // so that few streams are under way at a time.
+  const int64_t row_bytes =
+      problem.reduce_h * problem.input_w * problem.reduce_c * params.b * lanes * 4;
+  const bool rows_inside = spatial && !pooled && row_bytes <= problem.machine.l2_bytes / 2;
+
   // From the innermost loop to the outermost: the register tile, the phases, the rest.
   const auto order_loops = [&](const std::vector<Var>& rest) {
     std::vector<Halide::VarOrRVar> order = {ni, ci};
@@ -165,7 +232,10 @@ void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs&
     result.fuse(xo, yo, task).fuse(task, no, task);
     if (params.tasks > 1) result.parallel(task);
   } else if (!channels_outside) {
-    order_loops({co, x, y, no});
+    if (rows_inside)
+      order_loops({x, co, y, no});
+    else
+      order_loops({co, x, y, no});
     result.fuse(y, no, task);
     if (params.tasks > 1) result.parallel(task, chunk(result_rows * batch_chunks), kGuard);
   } else {
@@ -180,7 +250,8 @@ void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs&
   if (phases) result.unroll(xp).unroll(yp);
 
   // The innermost loop around a register tile.
-  const Var tile_loop = !spatial ? no : phases ? xp : channels_outside ? d.x : co;
+  const bool x_innermost = channels_outside || (rows_inside && !params.stages_input);
+  const Var tile_loop = !spatial ? no : phases ? xp : x_innermost ? d.x : co;
   if (pooled) {
     // Windows read the anchor's results from a tile that is kept in registers or on the stack.
     Halide::Func& rows = funcs.anchor;

@@ -39,16 +39,6 @@ ReferenceTensor drawn(const Shape& shape, int64_t bound) {
   return tensor;
 }
 
-Attrs conv_attrs(const ConvShape& s) {
-  Attrs attrs;
-  attrs.set("kernel_size", both(s.kernel_h, s.kernel_w));
-  attrs.set("stride", both(s.stride_h, s.stride_w));
-  attrs.set("padding", std::vector<int64_t>{s.top, s.left, s.bottom, s.right});
-  attrs.set("dilation", both(s.dilation_h, s.dilation_w));
-  attrs.set("groups", s.groups);
-  return attrs;
-}
-
 Attrs pool_attrs(const PoolShape& s) {
   Attrs attrs;
   attrs.set("kernel_size", both(s.kernel_h, s.kernel_w));
@@ -108,13 +98,6 @@ void add_update(Case& c, const Update& update, ValueId parameter, ValueId gradie
 
 }  // namespace
 
-int64_t ConvShape::out_h() const {
-  return outputs(height, top + bottom, kernel_h, dilation_h, stride_h);
-}
-int64_t ConvShape::out_w() const {
-  return outputs(width, left + right, kernel_w, dilation_w, stride_w);
-}
-
 std::string to_string(const PoolShape& s) {
   if (s.kernel_h == 0) return "";
   return " pool " + std::to_string(s.kernel_h) + "x" + std::to_string(s.kernel_w) + " stride " +
@@ -125,11 +108,9 @@ std::string to_string(const PoolShape& s) {
 }
 
 std::string to_string(const ConvShape& s) {
-  return cnnc::to_string(input_shape(s)) + " weight " + cnnc::to_string(weight_shape(s)) +
-         " stride " + std::to_string(s.stride_h) + "," + std::to_string(s.stride_w) + " padding " +
-         cnnc::to_string(Shape{s.top, s.left, s.bottom, s.right}) + " dilation " +
-         std::to_string(s.dilation_h) + "," + std::to_string(s.dilation_w) + " groups " +
-         std::to_string(s.groups) + (s.bias ? " bias" : "") + (s.residual ? " residual" : "") +
+  std::string text = to_string(static_cast<const ConvProblem&>(s));
+  text += " padding " + cnnc::to_string(Shape{s.top, s.left, s.bottom, s.right});
+  return text + (s.bias ? " bias" : "") + (s.residual ? " residual" : "") +
          (s.relu ? " relu" : "") + to_string(s.pool);
 }
 
@@ -141,7 +122,7 @@ Case conv_forward(const ConvShape& s) {
   const ValueId input = graph.add_input("input", f32(input_shape(s)));
   const ValueId kernel = graph.add_parameter("weight", weight("weight", weight_shape(s)));
   const ValueId bias = s.bias ? graph.add_parameter("bias", weight("bias", {s.out})) : kNoValue;
-  Attrs attrs = conv_attrs(s);
+  Attrs attrs = window_attrs(s);
   attrs.set("out_channels", s.out);
   attrs.set("bias", s.bias);
   graph.outputs = graph.add("Conv2d", "conv", attrs, {input, kernel, bias});
@@ -167,7 +148,7 @@ Case conv_input_grad(const ConvShape& s) {
   Graph& graph = c.graph;
   const ValueId gradient = upstream(c, s);
   const ValueId kernel = graph.add_parameter("weight", weight("weight", weight_shape(s)));
-  Attrs attrs = conv_attrs(s);
+  Attrs attrs = window_attrs(s);
   attrs.set("input_height", s.height);
   attrs.set("input_width", s.width);
   graph.outputs = graph.add("Conv2dInputGrad", "input_grad", attrs, {gradient, kernel});
@@ -187,7 +168,7 @@ Case conv_weight_grad(const ConvShape& s, const Update& update) {
   const ValueId input = graph.add_input("input", f32(input_shape(s)));
   const ValueId kernel = graph.add_parameter("weight", weight("weight", weight_shape(s)));
   const ValueId result =
-      graph.add("Conv2dWeightGrad", "weight_grad", conv_attrs(s), {gradient, input})[0];
+      graph.add("Conv2dWeightGrad", "weight_grad", window_attrs(s), {gradient, input})[0];
   add_update(c, update, kernel, result);
   return c;
 }

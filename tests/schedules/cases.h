@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/schedules/harness.h"
+#include "tools/bench/problem.h"
 
 namespace cnnc::test {
 
@@ -19,22 +20,10 @@ struct PoolShape {
 };
 
 // A convolution and what is around it.
-struct ConvShape {
-  int64_t batch = 1;
-  int64_t in = 1, out = 1;  // channels
-  int64_t height = 1, width = 1;
-  int64_t kernel_h = 1, kernel_w = 1;
-  int64_t stride_h = 1, stride_w = 1;
-  int64_t top = 0, left = 0, bottom = 0, right = 0;  // padding
-  int64_t dilation_h = 1, dilation_w = 1;
-  int64_t groups = 1;
-  bool bias = true;
+struct ConvShape : ConvProblem {
   bool relu = false;
   bool residual = false;  // an Add before the ReLU
   PoolShape pool;
-
-  [[nodiscard]] int64_t out_h() const;
-  [[nodiscard]] int64_t out_w() const;
 };
 
 struct LinearShape {

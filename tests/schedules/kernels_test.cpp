@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "compiler/support/check.h"
+#include "compiler/support/diagnostics.h"
 #include "tests/schedules/cases.h"
 
 namespace cnnc::test {
@@ -35,16 +37,13 @@ std::mt19937 generator(const std::string& group, const std::string& target) {
   return random;
 }
 
-ConvShape conv(int64_t batch, int64_t in, int64_t out, int64_t size, int64_t kernel,
-               int64_t padding) {
-  ConvShape s;
-  s.batch = batch;
-  s.in = in;
-  s.out = out;
-  s.height = s.width = size;
-  s.kernel_h = s.kernel_w = kernel;
-  s.top = s.left = s.bottom = s.right = padding;
-  return s;
+// In benchdnn's notation.
+ConvShape conv(const std::string& text) {
+  const Result<ConvProblem> problem = parse_problem(text);
+  CNNC_CHECK(problem.ok(), problem.ok() ? "" : render(problem.diagnostics()));
+  ConvShape shape;
+  static_cast<ConvProblem&>(shape) = *problem;
+  return shape;
 }
 
 ConvShape with_pool(ConvShape s, int64_t kernel_h, int64_t kernel_w) {
@@ -54,60 +53,35 @@ ConvShape with_pool(ConvShape s, int64_t kernel_h, int64_t kernel_w) {
   return s;
 }
 
-ConvShape with_groups(ConvShape s, int64_t groups) {
-  s.groups = groups;
-  return s;
-}
-
-ConvShape with_size(ConvShape s, int64_t height, int64_t width) {
-  s.height = height;
-  s.width = width;
-  return s;
-}
-
-ConvShape with_stride(ConvShape s, int64_t stride, int64_t dilation) {
-  s.stride_h = s.stride_w = stride;
-  s.dilation_h = s.dilation_w = dilation;
-  return s;
-}
-
-ConvShape with_padding(ConvShape s, int64_t top, int64_t left, int64_t bottom, int64_t right) {
-  s.top = top;
-  s.left = left;
-  s.bottom = bottom;
-  s.right = right;
-  return s;
-}
-
 // The convolutions that a rule is most likely to get wrong.
-std::vector<ConvShape> awkward_convs(int64_t batch) {
+std::vector<ConvShape> awkward_convs() {
   return {
-      with_pool(conv(batch, 1, 32, 12, 3, 1), 2, 2),  // MNIST's first layer
-      with_pool(conv(batch, 16, 33, 7, 3, 1), 2, 2),  // an odd image
-      with_pool(conv(batch, 5, 10, 9, 3, 0), 3, 1),
-      conv(batch, 17, 3, 1, 1, 0),   // one pixel
-      conv(batch, 10, 40, 3, 3, 0),  // one pixel comes out
-      with_size(conv(batch, 3, 5, 1, 3, 1), 1, 9),
-      with_size(conv(batch, 3, 5, 1, 3, 1), 9, 1),
-      conv(batch, 33, 17, 5, 1, 0),
-      with_stride(conv(batch, 4, 10, 11, 3, 1), 2, 1),
-      with_stride(conv(batch, 3, 8, 9, 3, 2), 1, 2),
-      with_stride(conv(batch, 2, 6, 13, 5, 3), 3, 2),
-      with_padding(conv(batch, 3, 10, 6, 3, 0), 0, 2, 1, 0),
-      with_groups(conv(batch, 6, 10, 6, 3, 1), 2),
-      with_groups(conv(batch, 17, 17, 8, 3, 1), 17),  // depthwise
-      with_groups(conv(batch, 5, 10, 6, 3, 1), 5),    // two outputs per input
-      with_pool(with_groups(conv(batch, 8, 8, 8, 3, 1), 8), 2, 2),
+      with_pool(conv("mb1ic1ih12oc32kh3ph1"), 2, 2),  // MNIST's first layer
+      with_pool(conv("mb1ic16ih7oc33kh3ph1"), 2, 2),  // an odd image
+      with_pool(conv("mb1ic5ih9oc10kh3ph0"), 3, 1),
+      conv("mb1ic17ih1oc3kh1ph0"),   // one pixel
+      conv("mb1ic10ih3oc40kh3ph0"),  // one pixel comes out
+      conv("mb1ic3ih1iw9oc5kh3ph1"),
+      conv("mb1ic3ih9iw1oc5kh3ph1"),
+      conv("mb1ic33ih5oc17kh1ph0"),
+      conv("mb1ic4ih11oc10kh3sh2ph1"),
+      conv("mb1ic3ih9oc8kh3ph2dh1"),
+      conv("mb1ic2ih13oc6kh5sh3ph3dh1"),
+      conv("mb1ic3ih6oc10oh5ow6kh3ph0pw2"),
+      conv("g2mb1ic6ih6oc10kh3ph1"),
+      conv("g17mb1ic17ih8oc17kh3ph1"),  // depthwise
+      conv("g5mb1ic5ih6oc10kh3ph1"),    // two outputs per input
+      with_pool(conv("g8mb1ic8ih8oc8kh3ph1"), 2, 2),
       // One tap, or one output, of a padded axis; see read_position in compiler/ops/window.h. The
       // last panel has a vector without a channel, where vectors have 4, 8 or 16 elements.
-      with_pool(with_stride(conv(batch, 2, 10, 8, 1, 1), 2, 1), 2, 2),
-      with_pool(with_stride(conv(batch, 1, 20, 8, 3, 1), 2, 1), 2, 2),
-      with_pool(with_stride(conv(batch, 3, 40, 7, 3, 1), 2, 1), 2, 2),
-      with_size(with_stride(conv(batch, 1, 20, 8, 3, 1), 2, 1), 6, 2),
-      with_pool(with_size(conv(batch, 3, 40, 7, 1, 1), 8, 5), 2, 2),
-      with_padding(conv(batch, 3, 5, 2, 3, 0), 0, 0, 1, 1),
-      conv(batch, 2, 3, 10, 7, 3),
-      conv(batch, 1, 1, 1, 1, 0),
+      with_pool(conv("mb1ic2ih8oc10kh1sh2ph1"), 2, 2),
+      with_pool(conv("mb1ic1ih8oc20kh3sh2ph1"), 2, 2),
+      with_pool(conv("mb1ic3ih7oc40kh3sh2ph1"), 2, 2),
+      conv("mb1ic1ih6iw2oc20kh3sh2ph1"),
+      with_pool(conv("mb1ic3ih8iw5oc40kh1ph1"), 2, 2),
+      conv("mb1ic3ih2oc5oh1kh3ph0"),
+      conv("mb1ic2ih10oc3kh7ph3"),
+      conv("mb1ic1ih1oc1kh1ph0"),
   };
 }
 
@@ -126,7 +100,7 @@ TEST_CASE("training: convolutions") {
     const int64_t lanes = lanes_of(target);
     std::vector<Case> cases;
     int64_t vectors = 0;
-    for (const ConvShape& s : awkward_convs(lanes)) {
+    for (const ConvShape& s : awkward_convs()) {
       ConvShape shape = s;
       shape.batch = lanes * (vectors++ % 4 + 1);
       cases.push_back(for_training(conv_forward(shape)));
@@ -145,7 +119,7 @@ TEST_CASE("training: input gradients of convolutions") {
     const int64_t lanes = lanes_of(target);
     std::vector<Case> cases;
     int64_t vectors = 1;
-    for (const ConvShape& s : awkward_convs(lanes)) {
+    for (const ConvShape& s : awkward_convs()) {
       ConvShape shape = s;
       shape.batch = lanes * (vectors++ % 4 + 1);
       cases.push_back(for_training(conv_input_grad(shape)));
@@ -165,7 +139,7 @@ TEST_CASE("training: weight gradients of convolutions") {
     std::vector<Case> cases;
     const std::vector<Update> updates = some_updates();
     size_t k = 0;
-    for (const ConvShape& s : awkward_convs(lanes)) {
+    for (const ConvShape& s : awkward_convs()) {
       ConvShape shape = s;
       shape.batch = lanes * static_cast<int64_t>(k % 3 + 1);
       cases.push_back(for_training(conv_weight_grad(shape, updates[k++ % updates.size()])));
@@ -309,7 +283,7 @@ TEST_CASE("inference: convolutions") {
     std::vector<Case> cases;
     const std::vector<int64_t> batches = {1, 2, 3, 8};
     size_t k = 0;
-    for (const ConvShape& s : awkward_convs(1)) {
+    for (const ConvShape& s : awkward_convs()) {
       ConvShape shape = s;
       shape.batch = batches[k % batches.size()];
       shape.residual = k % 5 == 4;
@@ -320,15 +294,15 @@ TEST_CASE("inference: convolutions") {
     }
     // A parallel loop over rows, over images, over panels; a panel of one channel.
     cases.push_back(
-        for_inference(conv_forward(conv(1, 40, 33, 20, 3, 1)), kChannelsLast, kChannelsLast));
-    cases.push_back(for_inference(conv_forward(with_pool(conv(1, 32, 32, 21, 3, 1), 2, 2)),
+        for_inference(conv_forward(conv("mb1ic40ih20oc33kh3ph1")), kChannelsLast, kChannelsLast));
+    cases.push_back(for_inference(conv_forward(with_pool(conv("mb1ic32ih21oc32kh3ph1"), 2, 2)),
                                   kChannelsLast, kChannelsLast));
-    cases.push_back(for_inference(conv_forward(with_pool(conv(8, 16, 40, 9, 3, 1), 2, 2)),
+    cases.push_back(for_inference(conv_forward(with_pool(conv("mb8ic16ih9oc40kh3ph1"), 2, 2)),
                                   kChannelsLast, kRowMajor));
     cases.push_back(
-        for_inference(conv_forward(conv(64, 17, 33, 4, 3, 1)), kChannelsLast, kChannelsLast));
+        for_inference(conv_forward(conv("mb64ic17ih4oc33kh3ph1")), kChannelsLast, kChannelsLast));
     cases.push_back(
-        for_inference(conv_forward(conv(3, 64, 100, 7, 7, 0)), kChannelsLast, kRowMajor));
+        for_inference(conv_forward(conv("mb3ic64ih7oc100kh7ph0")), kChannelsLast, kRowMajor));
     std::mt19937 random = generator("inference conv", target);
     for (int i = 0; i < 2 * random_count(); ++i) {
       const int64_t batch = batches[random() % batches.size()];
@@ -344,15 +318,15 @@ TEST_CASE("inference: convolutions") {
 TEST_CASE("inference: Winograd's algorithm") {
   for (const std::string& target : targets()) {
     const std::vector<ConvShape> shapes = {
-        conv(1, 32, 32, 14, 3, 1),
-        conv(2, 48, 33, 16, 3, 1),
-        with_pool(conv(1, 32, 40, 14, 3, 1), 2, 2),
-        with_pool(conv(3, 32, 64, 16, 3, 1), 2, 2),
-        with_pool(conv(1, 32, 32, 16, 3, 1), 4, 4),
-        with_pool(conv(1, 32, 32, 18, 3, 1), 3, 3),
-        with_size(conv(1, 64, 100, 1, 3, 1), 15, 29),
-        with_padding(conv(2, 32, 32, 20, 3, 0), 0, 2, 1, 0),
-        conv(1, 64, 64, 17, 3, 0),
+        conv("mb1ic32ih14oc32kh3ph1"),
+        conv("mb2ic48ih16oc33kh3ph1"),
+        with_pool(conv("mb1ic32ih14oc40kh3ph1"), 2, 2),
+        with_pool(conv("mb3ic32ih16oc64kh3ph1"), 2, 2),
+        with_pool(conv("mb1ic32ih16oc32kh3ph1"), 4, 4),
+        with_pool(conv("mb1ic32ih18oc32kh3ph1"), 3, 3),
+        conv("mb1ic64ih15iw29oc100kh3ph1"),
+        conv("mb2ic32ih20oc32oh19ow20kh3ph0pw2"),
+        conv("mb1ic64ih17oc64kh3ph0"),
     };
     std::vector<Case> cases;
     for (size_t i = 0; i < shapes.size(); ++i) {
@@ -371,12 +345,12 @@ TEST_CASE("convolutions in blocks") {
   for (const std::string& target : targets()) {
     const int64_t lanes = lanes_of(target);
     std::mt19937 random = generator("blocks", target);
-    std::vector<ConvShape> shapes = awkward_convs(lanes);
-    shapes.push_back(conv(1, 6, 20, 16, 3, 1));
-    shapes.push_back(with_stride(conv(1, 8, 6, 16, 3, 1), 2, 1));
-    shapes.push_back(with_stride(conv(1, 8, 6, 15, 3, 1), 2, 1));
-    shapes.push_back(with_stride(conv(1, 3, 6, 16, 7, 3), 2, 1));
-    shapes.push_back(with_pool(conv(1, 8, 40, 16, 3, 1), 2, 2));
+    std::vector<ConvShape> shapes = awkward_convs();
+    shapes.push_back(conv("mb1ic6ih16oc20kh3ph1"));
+    shapes.push_back(conv("mb1ic8ih16oc6kh3sh2ph1"));
+    shapes.push_back(conv("mb1ic8ih15oc6kh3sh2ph1"));
+    shapes.push_back(conv("mb1ic3ih16oc6kh7sh2ph3"));
+    shapes.push_back(with_pool(conv("mb1ic8ih16oc40kh3ph1"), 2, 2));
     for (int i = 0; i < random_count(); ++i) shapes.push_back(random_conv(random, lanes));
     const std::vector<Update> updates = some_updates();
     std::vector<Case> cases;
@@ -432,8 +406,9 @@ TEST_CASE("NaN comes out where the reference has it") {
   for (const std::string& target : targets()) {
     const int64_t lanes = lanes_of(target);
     std::vector<Case> cases;
-    for (const ConvShape& s : {with_pool(conv(lanes, 3, 10, 8, 3, 1), 2, 2),
-                               with_pool(conv(lanes, 16, 33, 8, 3, 1), 2, 2)}) {
+    for (ConvShape s : {with_pool(conv("mb1ic3ih8oc10kh3ph1"), 2, 2),
+                        with_pool(conv("mb1ic16ih8oc33kh3ph1"), 2, 2)}) {
+      s.batch = lanes;
       cases.push_back(for_training(conv_forward(s)));
       cases.push_back(for_inference(conv_forward(s), kRowMajor, kChannelsLast));
     }

@@ -40,7 +40,7 @@ Result<Fields> read_fields(const std::string& text) {
     std::string digits;
     while (is(std::isdigit)) digits += text[i++];
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return wrong(text, "found \"" + name + text.substr(i, 1) +
+      return wrong(text, "found \"" + name +
                              "\", expected one of g, mb, ic, ih, iw, oc, oh, ow, kh, kw, sh, sw, "
                              "ph, pw, dh, dw");
     }
