@@ -61,6 +61,10 @@ double cycles_per_output(const Problem& p, const Params& tile, const Blocks& blo
   return multiply + lanes + chunks * ((inputs + gradients) / kBytesPerCycle + from_l2);
 }
 
+bool holds_taps(const Problem& p) {
+  return p.groups > 1 && p.c == 1 && p.n == p.groups && p.h * p.w <= 2 * p.machine.registers / 3;
+}
+
 }  // namespace
 
 Params choose_conv_weight_grad(const Problem& problem) {
@@ -138,16 +142,22 @@ void apply_conv_weight_grad(const Problem& problem, const Params& params, Kernel
       .unroll(ci)
       .unroll(d.n);
 
-  part.compute_at(rows, d.x)
+  // Taps of a channel of its own share what they read: all of them are in registers.
+  const bool tiles_taps = holds_taps(problem);
+  part.compute_at(rows, tiles_taps ? co : d.x)
       .store_in(Halide::MemoryType::Register)
       .vectorize(l, lanes)
       .unroll(d.c)
       .unroll(d.n);
   part.update()
-      .reorder({l, d.c, d.n, part.rvars()[0], part.rvars()[1]})
+      .reorder({l, d.c, d.n, d.x, d.y, part.rvars()[0], part.rvars()[1]})
       .vectorize(l, lanes)
       .unroll(d.c)
       .unroll(d.n);
+  if (tiles_taps) {
+    part.unroll(d.x).unroll(d.y);
+    part.update().unroll(d.x).unroll(d.y);
+  }
 
   if (params.stages_input) {
     funcs.staged.compute_at(result, task)

@@ -3,8 +3,8 @@
 #include <memory>
 #include <unordered_map>
 
-#include <dnnl.hpp>
 #include <omp.h>
+#include <dnnl.hpp>
 
 #include "tools/bench/measure.h"
 #include "tools/bench/problem.h"
