@@ -1,12 +1,14 @@
 // Convolution and linear layers, forward and input gradient, with the batch innermost: every step
 // multiplies a vector over the batch by a scalar weight.
 //
-//   Params: a output channels x b vectors of the batch in registers; rows: rows of a chunk for
-//   which a producer of the input is staged; tasks. Stage: "accumulator", reduced over (tap x, tap
-//   y, channel), or (channel) for linear layers.
+//   Params: a output channels x b vectors of the batch in registers; stages_input: a block of the
+//   input is on the stack, what rows x columns of the result need; tasks. Depthwise convolutions
+//   have columns pixels x b vectors in registers. Stage: "accumulator", reduced over (tap x, tap y,
+//   channel), or (channel) for linear layers.
 //
 // The reduction keeps its taps innermost and its channels outermost. Padding taps are skipped by
-// the predicate of the reduction, which is uniform over the vector.
+// the predicate of the reduction, which is uniform over the vector. The gradient of a strided
+// convolution unrolls the phases of the stride, so that the predicate is known in each.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -17,12 +19,6 @@ namespace {
 constexpr int64_t kTasks = 16;                 // of a parallel loop: enough to balance
 constexpr int64_t kMostStagedBytes = 1 << 20;  // on the stack of a task
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
-
-int vector_size(const Problem& problem) { return problem.machine.lanes; }
-
-}  // namespace
-
-namespace {
 
 // Rows of an input that is computed in this kernel, over their whole width.
 void stage_computed_input(const Problem& problem, Params& params) {
@@ -153,7 +149,7 @@ void apply_pixel_tiles(const Problem& problem, const Params& params, KernelFuncs
   using Halide::Var;
   Dimensions d;
   Var ni("ni"), no("no"), xi("xi"), xo("xo"), task("task");
-  const int lanes = vector_size(problem);
+  const int lanes = problem.machine.lanes;
   funcs.result.split(d.n, no, ni, static_cast<int>(params.b) * lanes)
       .split(d.x, xo, xi, static_cast<int>(params.columns), kGuard)
       .reorder(ni, xi, xo, d.y, no, d.c)
@@ -187,7 +183,7 @@ void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs&
   Dimensions d;
   Var ni("ni"), no("no"), ci("ci"), co("co"), yo("yo"), yi("yi"), xo("xo"), xi("xi"), xq("xq"),
       xp("xp"), yq("yq"), yp("yp"), task("task");
-  const int lanes = vector_size(problem);
+  const int lanes = problem.machine.lanes;
   const int a = static_cast<int>(params.a);
   const bool spatial = problem.rank == 4;
   const bool pooled = problem.window_h > 0;

@@ -178,8 +178,7 @@ class Bench {
     return time_entry(program->blueprint, loaded, "step", model.batch_size, parameter_bytes(graph));
   }
 
-  // Inference of a graph, with weights drawn at random. Activations that enter and leave lie as
-  // `border`.
+  // Inference, with weights drawn at random.
   Blueprint inference_blueprint(const Plan& plan) {
     Blueprint blueprint("bench", target_);
     std::map<std::string, const float*> weights;
@@ -342,7 +341,7 @@ class Bench {
   }
 
   Status compile_train(const ModelDescription& model) {
-    return compile_time("compile train", model.batch_size, [&]() -> Result<Blueprint> {
+    return compile_time("compile_train", model.batch_size, [&]() -> Result<Blueprint> {
       Result<TrainingProgram> program = training_program(model, target_);
       if (!program) return program.diagnostics();
       return program->blueprint;
@@ -351,7 +350,7 @@ class Bench {
 
   Status compile_infer(const ModelDescription& model) {
     const int64_t batch = std::max<int64_t>(1, options_.batch);
-    return compile_time("compile infer", batch, [&]() -> Result<Blueprint> {
+    return compile_time("compile_infer", batch, [&]() -> Result<Blueprint> {
       Result<Graph> graph = inference_graph(model, batch);
       if (!graph) return graph.diagnostics();
       return inference_blueprint(make_plan(std::move(*graph), {}));

@@ -4,7 +4,7 @@ import re
 import subprocess
 import unittest
 
-from commands import CNNC, CommandTest, description
+from commands import CNNC, ROOT, CommandTest, description
 
 
 class CnncCommand(CommandTest):
@@ -132,6 +132,13 @@ class CnncCommand(CommandTest):
         self.run_command(CNNC, self.model(), "--init-weights=0", "--target=arm-64", "--batch=3")
         machine = int.from_bytes(self.bytes_of("tiny.o")[18:20], "little")
         self.assertEqual(machine, 183)  # AArch64
+
+    def test_winograd_is_a_choice(self):
+        model = ROOT / "models/mnist_cnn.json"
+        explained, _ = self.run_command(CNNC, model, "--emit=explain")
+        self.assertIn("winograd", explained)
+        explained, _ = self.run_command(CNNC, model, "--emit=explain", "--no-winograd")
+        self.assertNotIn("winograd", explained)
 
     def test_texts(self):
         model = self.model()

@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("CNNC_BUILD", ROOT / "build/release"))  # holds the commands
 CNNC = str(BUILD / "cnnc")
 TRAIN = str(BUILD / "cnnc-train")
+BENCH = str(BUILD / "cnnc-bench")
 SIDE = 8
 CLASSES = 4
 

@@ -155,8 +155,9 @@ void measure(std::vector<Row>& rows, const std::vector<std::function<void()>>& c
 void print(const std::vector<Row>& rows, const Limits& limits, int threads,
            const std::string& target, Form form) {
   if (form == Form::json) {
-    if (rows.empty()) return print_json({Row{}}, limits, threads, target);
-    return print_json(rows, limits, threads, target);
+    Row peak;
+    peak.bench = "peak";
+    return print_json(rows.empty() ? std::vector<Row>{peak} : rows, limits, threads, target);
   }
   print_table(rows, limits, threads, target);
 }
