@@ -68,6 +68,7 @@ std::string kernels(const Plan& plan) {
 // One row per block of the workspace, by offset; one column per step.
 std::string map(const Plan& plan) {
   std::vector<Layout> layouts;
+  layouts.reserve(plan.placements.size());
   for (const Placement& placement : plan.placements) layouts.push_back(placement.layout);
   const std::vector<Lifetime> all = lifetimes(plan.graph, plan.kernels, layouts);
   std::vector<ValueId> blocks;

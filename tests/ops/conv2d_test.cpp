@@ -215,7 +215,7 @@ TEST_CASE("Conv2dWeightGrad computes what its reference computes", "[conv2d]") {
     for (int lanes : lane_counts(c)) {
       CompileOptions options;
       options.lanes = lanes;
-      for (int64_t rows : {0, 1, 2, 3}) {
+      for (int64_t rows : {0, 2}) {
         options.chunk_rows = rows;
         check_lowering("Conv2dWeightGrad", window_attrs(c), {upstream, input}, options);
       }
