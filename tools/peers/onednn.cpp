@@ -3,12 +3,14 @@
 #include <memory>
 #include <unordered_map>
 
-#include <omp.h>
 #include <dnnl.hpp>
 
 #include "tools/bench/measure.h"
 #include "tools/bench/problem.h"
 #include "tools/cli/tool.h"
+
+// Of the OpenMP library that oneDNN uses; its header comes with one compiler only.
+extern "C" void omp_set_num_threads(int threads);
 
 namespace cnnc {
 namespace {
