@@ -101,9 +101,11 @@ bool tiles_pixels(const Problem& p) {
          p.staged_row_bytes == 0 && p.reduce_h * p.reduce_w <= kMostTaps && !unrolls_phases(p);
 }
 
-// Columns of such a tile: about eight accumulators; a divisor of the width, if there is one.
+// Columns of such a tile: up to sixteen accumulators, beside the vectors of a step and a broadcast;
+// a divisor of the width, if there is one.
 int64_t columns_of_tile(const Problem& p, int64_t vectors) {
-  const int64_t most = std::max<int64_t>(1, 16 / vectors);
+  const int64_t room = std::min<int64_t>(16, p.machine.registers - vectors - 1);
+  const int64_t most = std::max<int64_t>(1, room / vectors);
   for (int64_t columns = std::min(most, p.w); columns >= 4; --columns) {
     if (p.w % columns == 0) return columns;
   }

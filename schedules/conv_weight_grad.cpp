@@ -18,6 +18,8 @@ namespace cnnc {
 namespace {
 
 constexpr int64_t kMostStagedBytes = 1 << 20;
+constexpr int64_t kMostSumBytes = 1 << 20;  // of "rows" and "total", on the stack too
+constexpr int64_t kMostBlock = 64;          // output channels of a task
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 
 struct Blocks {
@@ -28,6 +30,10 @@ struct Blocks {
 int64_t lines_read(int64_t outputs, int64_t kernel, int64_t stride, int64_t in) {
   if (kernel < stride) return std::min(outputs * kernel, in);
   return std::min((outputs - 1) * stride + kernel, in);
+}
+
+int64_t sum_bytes(const Problem& p, const Params& tile, const Blocks& blocks) {
+  return (blocks.n * p.c + blocks.c * tile.b * p.machine.lanes) * p.h * p.w * 4;
 }
 
 // Cycles of a task per output channel: multiply-adds, lanes that are added, memory.
@@ -49,8 +55,8 @@ double cycles_per_output(const Problem& p, const Params& tile, const Blocks& blo
   const double out_bytes = d(blocks.rows * p.reduce_w) * row_bytes;  // likewise
   const double resident = d(blocks.c) * in_bytes + d(blocks.n) * out_bytes;
   const double c_blocks = d((p.c + blocks.c - 1) / blocks.c);
-  double multiply = d(p.c) * taps * outputs * vectors;
-  if (blocks.n % tile.b != 0) multiply *= 2;
+  const double whole_tiles = d((blocks.c + tile.a - 1) / tile.a * tile.a);
+  const double multiply = d(p.c) * taps * outputs * vectors * whole_tiles / d(blocks.c);
   const double lanes = d(p.c) * taps * (chunks * kAddLanes + d(p.reduce_h) * kAddRow);
   // Inputs once per task and chunk, gradients once, if they stay; else once per tile and per
   // block.
@@ -61,6 +67,32 @@ double cycles_per_output(const Problem& p, const Params& tile, const Blocks& blo
   return multiply + lanes + chunks * ((inputs + gradients) / kBytesPerCycle + from_l2);
 }
 
+// Of the blocks whose sums fit the stack, the cheapest. Blocks of channels divide them. A gradient
+// that is staged is so for one tile of output channels and the whole image.
+Blocks choose_blocks(const Problem& p, const Params& tile) {
+  Blocks best{tile.b, 1, p.reduce_h};
+  double least = cycles_per_output(p, tile, best);
+  const int64_t most_n = tile.stages_input ? tile.b : std::min(p.n, kMostBlock);
+  const int64_t least_rows = tile.stages_input ? p.reduce_h : 1;
+  for (int64_t n = tile.b; n <= most_n; n += tile.b) {
+    if (p.n % n != 0) continue;
+    for (int64_t c = 1; c <= p.c; ++c) {
+      if (p.c % c != 0) continue;
+      for (int64_t rows = p.reduce_h; rows >= least_rows; rows = rows == 1 ? 0 : (rows + 1) / 2) {
+        const Blocks blocks{n, c, rows};
+        if (sum_bytes(p, tile, blocks) > kMostSumBytes) continue;
+        const double cycles = cycles_per_output(p, tile, blocks);
+        if (cycles >= least * 0.995) continue;
+        least = cycles;
+        best = blocks;
+      }
+    }
+  }
+  return best;
+}
+
+// Whether all taps are in registers at a time: of channels with weights of their own, they share
+// what they read.
 bool holds_taps(const Problem& p) {
   return p.groups > 1 && p.c == 1 && p.n == p.groups && p.h * p.w <= 2 * p.machine.registers / 3;
 }
@@ -76,33 +108,19 @@ Params choose_conv_weight_grad(const Problem& problem) {
   const int64_t group_outputs = problem.n / problem.groups;
   params.a = std::min<int64_t>(problem.c, 4);
   params.b = std::min<int64_t>(group_outputs, params.a == 3 ? products / 2 : products / params.a);
-  while (group_outputs % params.b != 0) --params.b;  // a tile stays within its group
+  // A tile stays within its group, and its sums on the stack.
+  while (params.b > 1 && (params.b * problem.c * problem.h * problem.w * 8 > kMostSumBytes ||
+                          group_outputs % params.b != 0)) {
+    --params.b;
+  }
 
-  Blocks best{params.b, problem.c, problem.reduce_h};
   const int64_t staged = problem.staged_row_bytes / std::max<int64_t>(1, problem.n) *
                          problem.reduce_h * problem.reduce_c * params.b;
-  const bool is_staged = problem.staged_row_bytes > 0 && staged <= kMostStagedBytes;
-  if (!is_staged) {
-    double least = cycles_per_output(problem, params, best);
-    for (int64_t n = params.b; n <= std::min<int64_t>(problem.n, 64); n += params.b) {
-      if (problem.n % n != 0) continue;
-      for (int64_t c = params.a; c <= problem.c; c += params.a) {
-        if (problem.c % c != 0) continue;
-        for (int64_t rows = problem.reduce_h; rows >= 1; rows = rows == 1 ? 0 : (rows + 1) / 2) {
-          const Blocks blocks{n, c, rows};
-          const double cycles = cycles_per_output(problem, params, blocks);
-          if (cycles < least * 0.995) {
-            least = cycles;
-            best = blocks;
-          }
-        }
-      }
-    }
-  }
+  params.stages_input = problem.staged_row_bytes > 0 && staged <= kMostStagedBytes;
+  const Blocks best = choose_blocks(problem, params);
   params.block_n = best.n;
   params.block_c = best.c;
   params.rows = best.rows;
-  params.stages_input = is_staged;
   params.why = "rule: " + std::to_string(params.a) + " input x " + std::to_string(params.b) +
                " output channels, lanes over the batch; blocks of " + std::to_string(best.c) +
                " x " + std::to_string(best.n) + " channels, " + std::to_string(best.rows) + " rows";
@@ -142,7 +160,6 @@ void apply_conv_weight_grad(const Problem& problem, const Params& params, Kernel
       .unroll(ci)
       .unroll(d.n);
 
-  // Taps of a channel of its own share what they read: all of them are in registers.
   const bool tiles_taps = holds_taps(problem);
   part.compute_at(rows, tiles_taps ? co : d.x)
       .store_in(Halide::MemoryType::Register)

@@ -22,10 +22,13 @@ constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// A pooling that follows reads whole tiles of its own block only.
-bool pools_whole_tiles(const Problem& p, int64_t tile_rows) {
+// Whether blocks of that many tile rows suit a pooling that follows: its windows lie within blocks,
+// and no block is a short one.
+bool suits_pooling(const Problem& p, int64_t tile_rows) {
+  const int64_t rows = tile_rows * kTile;
+  const bool is_one_block = rows >= p.h;
   return p.result_h * p.window_h == p.h && p.result_w * p.window_w == p.w &&
-         (tile_rows * kTile % p.window_h == 0 || tile_rows >= ceil_div(p.h, kTile));
+         (is_one_block || (p.h % rows == 0 && rows % p.window_h == 0));
 }
 
 int64_t stack_bytes(const Problem& p, int64_t tile_rows, int64_t b) {
@@ -62,11 +65,8 @@ std::optional<Params> choose_winograd(const Problem& problem) {
   Params params;
   double least = 0;
   for (int64_t rows = 1; rows <= all_rows; ++rows) {
-    if (p.window_h > 0 && !pools_whole_tiles(p, rows)) continue;
+    if (p.window_h > 0 && !suits_pooling(p, rows)) continue;
     const int64_t blocks = ceil_div(all_rows, rows);
-    // The last block of a pooled result would be a short one.
-    if (p.window_h > 0 && all_rows % rows != 0) continue;
-    if (p.window_h > 0 && blocks > 1 && p.h % (rows * kTile) != 0) continue;
     const Tile tile =
         choose_tile(rows * ceil_div(p.w, kTile), vectors, p.machine, 0, VectorTail::allowed);
     if (stack_bytes(p, rows, tile.b) > kMostStackBytes) continue;
@@ -84,7 +84,8 @@ std::optional<Params> choose_winograd(const Problem& problem) {
   params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " tiles x " +
                std::to_string(params.b) + " vectors of channels, blocks of " +
                std::to_string(params.rows) + " rows of tiles";
-  params.tasks = ceil_div(all_rows, params.rows) * p.n;
+  params.tasks =
+      worth_parallel(p.flops, p.bytes, p.machine) ? ceil_div(all_rows, params.rows) * p.n : 1;
   return params;
 }
 

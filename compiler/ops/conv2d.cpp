@@ -308,9 +308,9 @@ Result<std::vector<Type>> infer_weight_grad(InferArgs& args) {
         {channels, in[1] / args.attrs.integer("groups"), window.y.kernel, window.x.kernel}}});
 }
 
-// The batch is summed in interleaved parts, one per lane, and within a part a piece of a row of the
-// image at a time: "part" holds the sum of a piece, "rows" of a chunk of rows, "total" of all
-// chunks and lanes.
+// The batch is summed in interleaved parts, one per lane, and within a part one row of the image
+// at a time: "part" holds the sum of a row, "rows" of a chunk of rows, "total" of all chunks and
+// lanes.
 void lower_weight_grad(Lowering& lowering) {
   const Var x("x"), y("y"), c("c"), n("n"), l("l"), row("row"), chunk("chunk");
   const Shape& in = lowering.input_types[1].shape;

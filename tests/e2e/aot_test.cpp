@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/codegen/object.h"
+#include "compiler/support/files.h"
 #include "tests/codegen/command.h"
 #include "tests/e2e/networks.h"
 #include "tests/support/golden.h"
@@ -258,6 +259,35 @@ TEST_CASE("every batch size and target computes the same network") {
         CHECK(distance(found, first) <= 1e-5);
       }
     }
+  }
+}
+
+// ResNet-18 on small images: strides, residual sums, and Winograd's algorithm where it is allowed.
+TEST_CASE("a deep network computes what plain loops compute") {
+  use_own_cache();
+  const std::string shape = "[3, 224, 224]";
+  std::string text = *read_file(test::source_path("models/resnet18_convs.json"));
+  text.replace(text.find(shape), shape.size(), "[3, 64, 64]");
+  const Model model = model_of(text);
+  const TensorFile weights = *initial_weights(model, 3);
+  const std::vector<float> images = random_floats(element_count(model.input_shape()), 5);
+  const std::vector<double> expected = reference_outputs(model, weights, images, 1);
+  double greatest = 0;
+  for (double value : expected) greatest = std::max(greatest, std::abs(value));
+  for (const bool winograd : {true, false}) {
+    CompileOptions options = options_with(1, "");
+    options.winograd = winograd;
+    INFO((winograd ? "winograd" : "direct"));
+    const Result<Object> object = compile(model, weights, options);
+    REQUIRE(object.ok());
+    const std::vector<float> found = LoadedNetwork(model, *object, 1).outputs(images);
+    REQUIRE(found.size() == expected.size());
+    double error = 0;
+    for (size_t i = 0; i < found.size(); ++i) {
+      error = std::max(error, std::abs(found[i] - expected[i]));
+    }
+    CHECK(greatest > 0);
+    CHECK(error <= (winograd ? 1e-4 : 1e-5) * greatest);
   }
 }
 

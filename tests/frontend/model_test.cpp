@@ -44,7 +44,7 @@ std::string shape_error(const std::string& text) {
 }
 
 TEST_CASE("the graphs of the models in models/", "[frontend]") {
-  for (const std::string name : {"mnist_cnn", "residual"}) {
+  for (const std::string name : {"mnist_cnn", "residual", "resnet18_convs"}) {
     Result<ModelDescription> model = load_model(test::source_path("models/" + name + ".json"));
     INFO(render(model.diagnostics()));
     REQUIRE(model.ok());
