@@ -1,5 +1,6 @@
-// Schedules: how a kernel is computed. A schedule places and orders the Funcs of a kernel; it never
-// changes results.
+// Schedules: how a kernel is computed. A schedule places and orders the Funcs of a kernel. It never
+// changes what is computed; where Params say how a sum is split, or that a convolution is
+// Winograd's, lowering follows them, and results round differently.
 //
 // A Problem says in numbers what is to be computed and for which machine. choose() maps it to a
 // family and its Params by rule; apply() schedules the Funcs. Both are pure.
