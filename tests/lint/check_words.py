@@ -6,9 +6,7 @@ import sources
 
 # In every text file.
 ANYWHERE = {
-    r"(?<![\w.])/work/": "a path of one machine",
-    r"(?<![\w.])/root/": "a path of one machine",
-    r"(?<![\w.])/home/\w": "a path of one machine",
+    r"(?<![\w.])/(?:home|root|work|mnt|Users)/": "a path of one machine",
     r"://[^/\s]*@": "a login",
     r"--(?:extra-)?index-url": "a package mirror: tools take what the machine is set up for",
     r"\b[\w.-]*(?:artifactory|nexus|devpi|jfrog)[\w.-]*\.\w+": "the host of a package mirror",
