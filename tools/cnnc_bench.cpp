@@ -103,6 +103,7 @@ class Bench {
     if (!model) return model.diagnostics();
     model_name_ = std::filesystem::path(options_.model).stem().string();
     if (options_.batch > 0) model->batch_size = options_.batch;
+    target_.winograd = model->winograd;
     const bool inference = options_.what == "infer" || options_.is_inference;
     if (options_.what == "compile")
       return inference ? compile_infer(*model) : compile_train(*model);

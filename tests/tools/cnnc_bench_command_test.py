@@ -32,6 +32,14 @@ class CnncBenchCommand(CommandTest):
         self.assertTrue(any("conv" in row["kernel"] for row in kernels))
         self.assertTrue(all(row["schedule"] for row in kernels))
 
+    def test_the_description_may_forbid_winograd(self):
+        layers = [{"type": "Conv2d", "out_channels": 32, "kernel_size": 3, "padding": 1}] * 2
+        for choice, wanted in (("auto", True), (False, False)):
+            model = self.write("net.json", description(
+                input={"shape": [1, 16, 16]}, layers=layers, winograd=choice))
+            rows = self.rows("kernels", "--model", model, "--infer")
+            self.assertEqual(any("winograd" in row["schedule"] for row in rows), wanted)
+
     def test_problems(self):
         rows = self.rows("kernels", "--problem", "ic4ih6oc8kh3ph1", "--batch", "16",
                          "--dir", "fwd,bwd_d,bwd_w")
