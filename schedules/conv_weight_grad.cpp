@@ -3,13 +3,13 @@
 //
 //   Params: a input channels x b output channels in registers; block_n output channels of a task;
 //   block_c input channels and rows of the image between which the second-level cache is shared;
-//   tasks.
-//   Stages: "part" (l, x, y, c, n, row), the sum over one row of the image; "rows" (l, x, y, c, n,
-//   chunk), over a chunk of rows; "total" (x, y, c, n), over all chunks and lanes.
+//   band_rows, rows of a sum in registers; separates_border; tasks.
+//   Stages: "part" (l, x, y, c, n, band), the sum over a band of rows; "bands" (l, x, y, c, n,
+//   chunk), over a chunk of bands; "total" (x, y, c, n), over all chunks and lanes.
 //
-// A row per partial sum keeps its lines in the first-level cache. Parallel over output channels:
-// no sum crosses threads, so the result does not depend on their number. An output gradient that is
-// computed here is staged for the output channels of a task.
+// With several taps, a band is one row: its lines stay in the first-level cache. Parallel over
+// output channels: no sum crosses threads, so the result does not depend on their number. An output
+// gradient that is computed here is staged for the output channels of a task.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -18,7 +18,7 @@ namespace cnnc {
 namespace {
 
 constexpr int64_t kMostStagedBytes = 1 << 20;
-constexpr int64_t kMostSumBytes = 1 << 20;  // of "rows" and "total", on the stack too
+constexpr int64_t kMostSumBytes = 1 << 20;  // of "bands" and "total", on the stack too
 constexpr int64_t kMostBlock = 64;          // output channels of a task
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 
@@ -97,11 +97,50 @@ bool holds_taps(const Problem& p) {
   return p.groups > 1 && p.c == 1 && p.n == p.groups && p.h * p.w <= 2 * p.machine.registers / 3;
 }
 
-}  // namespace
+// Whether it is a product of two matrices, with nothing to share between taps.
+bool has_one_tap(const Problem& p) {
+  return p.groups == 1 && p.h * p.w == 1 && p.staged_row_bytes == 0;
+}
 
-Params choose_conv_weight_grad(const Problem& problem) {
-  Params params;
-  params.schedule = "conv_weight_grad";
+// One tap: the tile that does the most with what it loads. Its bands of rows are long enough that
+// their ends do not count, and as short as that allows: the caches keep what is read again.
+void choose_matrix(const Problem& p, Params& params) {
+  constexpr int64_t kEnoughSteps = 384;
+  double most = 0;
+  for (int64_t a = 1; a <= std::min<int64_t>(p.c, p.machine.registers); ++a) {
+    for (int64_t b = 1; b <= std::min<int64_t>(p.n, p.machine.registers); ++b) {
+      // Sums, the vectors of one side, and one of the other.
+      const bool fits = a * b + std::min(a, b) + 1 <= p.machine.registers;
+      if (!fits || p.n % b != 0) continue;
+      const double used = static_cast<double>(p.c) / static_cast<double>((p.c + a - 1) / a * a);
+      const double products_per_load =
+          used * static_cast<double>(a * b) / static_cast<double>(a + b);
+      if (products_per_load <= most) continue;
+      most = products_per_load;
+      params.a = a;
+      params.b = b;
+    }
+  }
+  const int64_t steps_of_row = p.reduce_w * p.reduce_c / p.machine.lanes;
+  params.band_rows = 1;
+  while (params.band_rows < p.reduce_h &&
+         (p.reduce_h % params.band_rows != 0 || params.band_rows * steps_of_row < kEnoughSteps)) {
+    ++params.band_rows;
+  }
+  params.rows = params.band_rows;
+  // The side with fewer channels is read again and again, the other one once.
+  const bool divides = p.c % params.a == 0;
+  const bool fits = sum_bytes(p, params, {params.b, p.c, params.rows}) <= kMostSumBytes;
+  params.block_c = divides && (p.c > p.n || !fits) ? params.a : fits ? p.c : 1;
+  params.block_n = params.b;
+  for (int64_t n = params.b; n <= std::min(p.n, kMostBlock); n += params.b) {
+    if (p.n % n == 0 && sum_bytes(p, params, {n, params.block_c, params.rows}) <= kMostSumBytes) {
+      params.block_n = n;
+    }
+  }
+}
+
+void choose_taps(const Problem& problem, Params& params) {
   // Nothing is broadcast: a + b loads feed a*b FMAs. 4x4, or 4x2 where registers are few; outputs
   // make up for inputs that are missing.
   const int64_t products = problem.machine.registers >= 32 ? 16 : 8;
@@ -113,19 +152,41 @@ Params choose_conv_weight_grad(const Problem& problem) {
                           group_outputs % params.b != 0)) {
     --params.b;
   }
-
   const int64_t staged = problem.staged_row_bytes / std::max<int64_t>(1, problem.n) *
                          problem.reduce_h * problem.reduce_c * params.b;
   params.stages_input = problem.staged_row_bytes > 0 && staged <= kMostStagedBytes;
+  if (holds_taps(problem)) {
+    // Channels share nothing: each is read from end to end.
+    params.block_c = 1;
+    params.block_n = std::min(problem.n, kMostBlock);
+    params.rows = problem.reduce_h;
+    params.band_rows = problem.reduce_h;
+    params.separates_border = problem.padded;
+    return;
+  }
   const Blocks best = choose_blocks(problem, params);
   params.block_n = best.n;
   params.block_c = best.c;
   params.rows = best.rows;
+  params.band_rows = 1;
+}
+
+}  // namespace
+
+Params choose_conv_weight_grad(const Problem& problem) {
+  Params params;
+  params.schedule = "conv_weight_grad";
+  if (has_one_tap(problem)) {
+    choose_matrix(problem, params);
+  } else {
+    choose_taps(problem, params);
+  }
   params.why = "rule: " + std::to_string(params.a) + " input x " + std::to_string(params.b) +
-               " output channels, lanes over the batch; blocks of " + std::to_string(best.c) +
-               " x " + std::to_string(best.n) + " channels, " + std::to_string(best.rows) + " rows";
+               " output channels, lanes over the batch; blocks of " +
+               std::to_string(params.block_c) + " x " + std::to_string(params.block_n) +
+               " channels, " + std::to_string(params.rows) + " rows";
   params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine)
-                     ? (problem.n + best.n - 1) / best.n
+                     ? (problem.n + params.block_n - 1) / params.block_n
                      : 1;
   return params;
 }
@@ -137,7 +198,7 @@ void apply_conv_weight_grad(const Problem& problem, const Params& params, Kernel
   const int lanes = problem.machine.lanes;
   Halide::Func& result = funcs.result;
   Halide::Func part = funcs.stages.at("part");
-  Halide::Func rows = funcs.stages.at("rows");
+  Halide::Func bands = funcs.stages.at("bands");
   Halide::Func total = funcs.stages.at("total");
 
   result.split(d.n, task, ni, static_cast<int>(params.block_n), kGuard);
@@ -152,28 +213,29 @@ void apply_conv_weight_grad(const Problem& problem, const Params& params, Kernel
       .atomic()
       .vectorize(r[0], lanes);
 
-  rows.compute_at(total, no).store_in(Halide::MemoryType::Register).vectorize(l, lanes);
-  rows.update()
+  bands.compute_at(total, no).store_in(Halide::MemoryType::Register).vectorize(l, lanes);
+  bands.update()
       .split(d.c, co, ci, static_cast<int>(params.a), kGuard)
-      .reorder({l, ci, d.n, d.x, d.y, co, rows.rvars()[0]})
+      .reorder({l, ci, d.n, d.x, d.y, co, bands.rvars()[0]})
       .vectorize(l, lanes)
       .unroll(ci)
       .unroll(d.n);
 
   const bool tiles_taps = holds_taps(problem);
-  part.compute_at(rows, tiles_taps ? co : d.x)
+  part.compute_at(bands, tiles_taps ? co : d.x)
       .store_in(Halide::MemoryType::Register)
       .vectorize(l, lanes)
       .unroll(d.c)
       .unroll(d.n);
-  part.update()
-      .reorder({l, d.c, d.n, d.x, d.y, part.rvars()[0], part.rvars()[1]})
-      .vectorize(l, lanes)
-      .unroll(d.c)
-      .unroll(d.n);
-  if (tiles_taps) {
-    part.unroll(d.x).unroll(d.y);
-    part.update().unroll(d.x).unroll(d.y);
+  if (tiles_taps) part.unroll(d.x).unroll(d.y);
+  for (int u = 0; u < part.num_update_definitions(); ++u) {
+    const std::vector<Halide::RVar> columns = part.rvars(u);
+    Halide::Stage update = part.update(u);
+    update.reorder({l, d.c, d.n, d.x, d.y, columns[0], columns[1], columns[2]})
+        .vectorize(l, lanes)
+        .unroll(d.c)
+        .unroll(d.n);
+    if (tiles_taps) update.unroll(d.x).unroll(d.y);
   }
 
   if (params.stages_input) {

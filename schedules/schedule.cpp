@@ -31,6 +31,7 @@ std::string to_string(const Params& params) {
   if (params.block_n > 0)
     text += " block " + std::to_string(params.block_c) + "x" + std::to_string(params.block_n);
   if (params.rows > 0) text += " rows " + std::to_string(params.rows);
+  if (params.band_rows > 0) text += "/" + std::to_string(params.band_rows);
   if (params.columns > 0) text += " columns " + std::to_string(params.columns);
   if (params.stages_input) text += " staged";
   return text;

@@ -144,10 +144,12 @@ std::string signature_of(const Graph& graph, const Kernel& kernel, const KernelS
   };
   std::string text =
       spec.params.schedule + " " + std::to_string(spec.params.a) + "x" +
-      std::to_string(spec.params.b) + " rows " + std::to_string(spec.params.rows) + "x" +
-      std::to_string(spec.params.columns) + " tasks " + std::to_string(spec.params.tasks) +
-      " blocks " + std::to_string(spec.params.block_c) + "x" + std::to_string(spec.params.block_n) +
-      (spec.params.stages_input ? " staged" : "") + "\n";
+      std::to_string(spec.params.b) + " rows " + std::to_string(spec.params.rows) + "/" +
+      std::to_string(spec.params.band_rows) + "x" + std::to_string(spec.params.columns) +
+      " tasks " + std::to_string(spec.params.tasks) + " blocks " +
+      std::to_string(spec.params.block_c) + "x" + std::to_string(spec.params.block_n) +
+      (spec.params.stages_input ? " staged" : "") +
+      (spec.params.separates_border ? " border apart" : "") + "\n";
   for (const KernelArgument& argument : spec.arguments) {
     text += "  %" + number(argument.value) + ": " + to_string(argument.dtype) +
             to_string(argument.extents) + to_string(argument.strides) +
@@ -258,6 +260,8 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     const std::vector<Type> output_types = graph.types(node.outputs);
     Lowering lowering{node, input_types, output_types};
     lowering.chunk_rows = spec.params.rows;
+    lowering.band_rows = spec.params.band_rows;
+    lowering.separates_border = spec.params.separates_border;
     lowering.winograd = id == kernel.anchor && spec.params.schedule == "winograd";
     if (spec.problem.vectors == VectorDimension::batch) lowering.lanes = spec.problem.machine.lanes;
     lowering.pack_width = static_cast<int>(spec.params.b) * spec.problem.machine.lanes;

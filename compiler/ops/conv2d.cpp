@@ -308,11 +308,11 @@ Result<std::vector<Type>> infer_weight_grad(InferArgs& args) {
         {channels, in[1] / args.attrs.integer("groups"), window.y.kernel, window.x.kernel}}});
 }
 
-// The batch is summed in interleaved parts, one per lane, and within a part one row of the image
-// at a time: "part" holds the sum of a row, "rows" of a chunk of rows, "total" of all chunks and
-// lanes.
+// The batch is summed in interleaved parts, one per lane, and within a part one band of rows of the
+// image at a time: "part" holds the sum of a band, "bands" of a chunk of bands, "total" of all
+// chunks and lanes.
 void lower_weight_grad(Lowering& lowering) {
-  const Var x("x"), y("y"), c("c"), n("n"), l("l"), row("row"), chunk("chunk");
+  const Var x("x"), y("y"), c("c"), n("n"), l("l"), band("band"), chunk("chunk");
   const Shape& in = lowering.input_types[1].shape;
   const int64_t groups = lowering.attrs().integer("groups");
   const int64_t depth = in[1] / groups;
@@ -323,33 +323,61 @@ void lower_weight_grad(Lowering& lowering) {
   const Func upstream = lowering.inputs[0], input = lowering.inputs[1];
 
   const int64_t height = window.y.out;
-  const int64_t chunk_rows = lowering.chunk_rows > 0 ? lowering.chunk_rows : height;
-  const int64_t chunks = (height + chunk_rows - 1) / chunk_rows;
-  RDom r(0, constant(in[0] / lanes), 0, constant(window.x.out), "r");
-  RDom q(0, constant(chunk_rows), "q");
+  const int64_t band_rows = lowering.band_rows > 0 ? lowering.band_rows : 1;
+  const int64_t bands = (height + band_rows - 1) / band_rows;
+  const int64_t chunk_bands =
+      lowering.chunk_rows > 0 ? (lowering.chunk_rows + band_rows - 1) / band_rows : bands;
+  const int64_t chunks = (bands + chunk_bands - 1) / chunk_bands;
+  RDom q(0, constant(chunk_bands), "q");
   RDom rl(0, constant(lanes), 0, constant(chunks), "rl");
-  const Expr image = l + constant(lanes) * r.x;
-  Expr exists;
-  const Expr ix = read_position(window.x, r, r.y, x, exists);
-  const Expr iy = read_position(window.y, r, row, y, exists);
   Expr channel = c;
   if (groups > 1) channel = n / constant(group_size) * constant(depth) + c;
-  Func part("part"), rows("rows"), total("total"), output("conv2d_weight_grad");
-  part(l, x, y, c, n, row) = 0.f;
-  part(l, x, y, c, n, row) +=
-      if_exists(exists, upstream(r.y, row, n, image) * input(ix, iy, channel, image), 0.f);
-  rows(l, x, y, c, n, chunk) = 0.f;
-  Expr own_row = chunk * constant(chunk_rows) + q;
-  if (height % chunk_rows != 0) {
-    q.where(own_row < constant(height));
-    own_row = Halide::clamp(own_row, 0, constant(height - 1));
+  Func part("part"), sums("bands"), total("total"), output("conv2d_weight_grad");
+  part(l, x, y, c, n, band) = 0.f;
+  // Adds the outputs in some rows of each band and some columns.
+  const auto add = [&](std::pair<int64_t, int64_t> rows, std::pair<int64_t, int64_t> columns) {
+    if (rows.first == rows.second || columns.first == columns.second) return;
+    const WindowAxis window_y = window.y.outputs(rows.first, bands > 1 ? height : rows.second);
+    const WindowAxis window_x = window.x.outputs(columns.first, columns.second);
+    RDom r(0, constant(in[0] / lanes), 0, constant(window_x.out), 0,
+           constant(rows.second - rows.first), "r");
+    const Expr image = l + constant(lanes) * r.x;
+    Expr row = band * constant(band_rows) + r.z;
+    if (height % band_rows != 0) {
+      r.where(row < constant(height));
+      row = Halide::clamp(row, 0, constant(height - 1));
+    }
+    Expr exists;
+    const Expr ix = read_position(window_x, r, r.y, x, exists);
+    const Expr iy = read_position(window_y, r, bands > 1 ? row : r.z, y, exists);
+    const Expr gradient =
+        upstream(r.y + constant(columns.first), row + constant(rows.first), n, image);
+    part(l, x, y, c, n, band) += if_exists(exists, gradient * input(ix, iy, channel, image), 0.f);
+  };
+  const std::pair<int64_t, int64_t> all = {0, window.x.out};
+  if (lowering.separates_border && bands == 1) {
+    const auto [top, bottom] = window.y.inside();
+    const auto [left, right] = window.x.inside();
+    add({0, top}, all);
+    add({top, bottom}, {0, left});
+    add({top, bottom}, {left, right});
+    add({top, bottom}, {right, window.x.out});
+    add({bottom, height}, all);
+  } else {
+    add({0, band_rows}, all);
   }
-  rows(l, x, y, c, n, chunk) += part(l, x, y, c, n, own_row);
+  sums(l, x, y, c, n, chunk) = 0.f;
+  Expr own_band = chunk * constant(chunk_bands) + q;
+  if (bands % chunk_bands != 0) {
+    q.where(own_band < constant(bands));
+    own_band = Halide::clamp(own_band, 0, constant(bands - 1));
+  }
+  sums(l, x, y, c, n, chunk) += part(l, x, y, c, n, own_band);
   total(x, y, c, n) = 0.f;
-  total(x, y, c, n) += rows(rl.x, x, y, c, n, rl.y);
+  total(x, y, c, n) += sums(rl.x, x, y, c, n, rl.y);
   output(x, y, c, n) = total(x, y, c, n);
   lowering.stages["part"] = part;
-  lowering.stages["rows"] = rows;
+  lowering.stages["bands"] = sums;
   lowering.stages["total"] = total;
   lowering.outputs = {output};
 }

@@ -25,8 +25,11 @@ struct Lowering {
   // are added at the end. It divides the batch; 1 means one sum in order.
   int lanes = 1;
 
-  // Rows of the image that Conv2dWeightGrad sums at a time; 0: all.
+  // Rows of the image that Conv2dWeightGrad sums in chunks, 0: all, and in the bands of a chunk, 0:
+  // one. Where a band is the whole image, outputs with taps outside may be summed apart.
   int64_t chunk_rows = 0;
+  int64_t band_rows = 0;
+  bool separates_border = false;
 
   // Conv2d by Winograd's algorithm; the weights come transformed. See compiler/ops/winograd.h.
   bool winograd = false;

@@ -16,6 +16,20 @@ constexpr int64_t kMostPositions = 2147483647;
 
 }  // namespace
 
+std::pair<int64_t, int64_t> WindowAxis::inside() const {
+  int64_t first = 0, last = out;
+  while (first < out && !is_inside(position(first, 0))) ++first;
+  while (last > first && !is_inside(position(last - 1, kernel - 1))) --last;
+  return {first, last};
+}
+
+WindowAxis WindowAxis::outputs(int64_t first, int64_t last) const {
+  WindowAxis result = *this;
+  result.before -= first * stride;
+  result.out = last - first;
+  return result;
+}
+
 Window window_of(const Attrs& attrs) {
   const std::vector<int64_t>& kernel = attrs.integers("kernel_size");
   const std::vector<int64_t>& stride = attrs.integers("stride");

@@ -3,6 +3,7 @@
 #include <Halide.h>
 
 #include <string>
+#include <utility>
 
 #include "compiler/graph/attributes.h"
 #include "compiler/support/result.h"
@@ -29,6 +30,10 @@ struct WindowAxis {
   // Whether tap k stays inside the input at its first and at its last output.
   [[nodiscard]] bool starts_inside(int64_t k) const { return position(0, k) >= 0; }
   [[nodiscard]] bool ends_inside(int64_t k) const { return position(out - 1, k) < in; }
+  // The outputs [first, last) whose taps are all inside.
+  [[nodiscard]] std::pair<int64_t, int64_t> inside() const;
+  // The axis whose outputs are [first, last) of this one.
+  [[nodiscard]] WindowAxis outputs(int64_t first, int64_t last) const;
 };
 
 struct Window {

@@ -215,10 +215,16 @@ TEST_CASE("Conv2dWeightGrad computes what its reference computes", "[conv2d]") {
     for (int lanes : lane_counts(c)) {
       CompileOptions options;
       options.lanes = lanes;
-      for (int64_t rows : {0, 2}) {
-        options.chunk_rows = rows;
+      const auto check = [&](int64_t chunk_rows, int64_t band_rows, bool separates_border) {
+        options.chunk_rows = chunk_rows;
+        options.band_rows = band_rows;
+        options.separates_border = separates_border;
         check_lowering("Conv2dWeightGrad", window_attrs(c), {upstream, input}, options);
-      }
+      };
+      check(0, 0, false);
+      check(2, 1, false);
+      check(6, 3, false);
+      check(0, upstream.shape[2], true);
     }
   }
 }

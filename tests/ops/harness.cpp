@@ -101,6 +101,8 @@ std::vector<ReferenceTensor> compile_and_run(const SingleNode& single,
   lowering.lanes = options.lanes;
   lowering.pack_width = options.pack_width;
   lowering.chunk_rows = options.chunk_rows;
+  lowering.band_rows = options.band_rows;
+  lowering.separates_border = options.separates_border;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     lowering.inputs.emplace_back();
     if (node.inputs[i] == kNoValue) continue;
@@ -237,7 +239,8 @@ void check_equal(const ReferenceTensor& found, const ReferenceTensor& wanted, do
 void check_lowering(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,
                     const CompileOptions& options, double tolerance) {
   INFO(op << " with " << options.lanes << " lanes, panels of " << options.pack_width
-          << ", chunks of " << options.chunk_rows << " rows");
+          << ", chunks of " << options.chunk_rows << " rows, bands of " << options.band_rows
+          << (options.separates_border ? ", border apart" : ""));
   const std::vector<ReferenceTensor> wanted = run_reference(op, attrs, inputs);
   const std::vector<ReferenceTensor> found = run_compiled(op, attrs, inputs, options);
   REQUIRE(found.size() == wanted.size());

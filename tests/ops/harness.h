@@ -53,6 +53,8 @@ struct CompileOptions {
   int lanes = 1;
   int pack_width = 32;
   int64_t chunk_rows = 0;
+  int64_t band_rows = 0;
+  bool separates_border = false;
   int vector = 0;  // outputs are computed in vectors of that many elements; 0: one by one
 };
 
