@@ -11,6 +11,7 @@
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
 #include "compiler/frontend/model.h"
+#include "compiler/support/aligned_memory.h"
 #include "tools/bench/measure.h"
 #include "tools/bench/problem.h"
 #include "tools/cli/tool.h"
@@ -53,9 +54,8 @@ class Memory {
  public:
   // Zero, aligned to kAlignment.
   void* block(int64_t bytes) {
-    blocks_.emplace_back(static_cast<size_t>(bytes + kAlignment));
-    const auto address = reinterpret_cast<uintptr_t>(blocks_.back().data());
-    return blocks_.back().data() + (kAlignment - address % kAlignment) % kAlignment;
+    blocks_.emplace_back(bytes);
+    return blocks_.back().data();
   }
   float* random(int64_t count, float low, float high) {
     auto* values = static_cast<float*>(block(count * 4));
@@ -65,7 +65,7 @@ class Memory {
   }
 
  private:
-  std::vector<std::vector<uint8_t>> blocks_;
+  std::vector<AlignedMemory> blocks_;
   std::mt19937 generator_{1};
 };
 

@@ -8,6 +8,7 @@
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
+#include "compiler/support/aligned_memory.h"
 #include "compiler/weights/safetensors.h"
 
 namespace cnnc {
@@ -16,21 +17,6 @@ namespace {
 constexpr const char* kMetaSteps = "steps";
 constexpr const char* kMetaLearningRate = "lr";
 constexpr const char* kMetaProgress = "progress";
-
-// Memory that kernels may use: aligned, zero.
-class AlignedBlock {
- public:
-  explicit AlignedBlock(int64_t bytes) : storage_(static_cast<size_t>(bytes + kAlignment)) {
-    const auto address = reinterpret_cast<uintptr_t>(storage_.data());
-    offset_ = (kAlignment - address % kAlignment) % kAlignment;
-  }
-  [[nodiscard]] uint8_t* data() { return storage_.data() + offset_; }
-  [[nodiscard]] const uint8_t* data() const { return storage_.data() + offset_; }
-
- private:
-  std::vector<uint8_t> storage_;
-  size_t offset_ = 0;
-};
 
 struct PoolDeleter {
   void operator()(cnnc_pool* pool) const { cnnc_pool_destroy(pool); }
@@ -85,8 +71,8 @@ struct Trainer::Impl {
   Model model;
   LoadedObject object;
   std::vector<StateTensor> tensors;
-  AlignedBlock state;
-  AlignedBlock work;
+  AlignedMemory state;
+  AlignedMemory work;
   std::unique_ptr<cnnc_pool, PoolDeleter> pool;
   cnnc_context context{};
   void* step = nullptr;
