@@ -5,7 +5,8 @@
 //   Stages: see compiler/ops/winograd.h.
 //
 // Transformed inputs of a block serve all panels of output channels and stay on the stack; so do
-// the products of one panel.
+// the products of one panel. Where there is one block only, the panels are the tasks, and each
+// transforms the inputs itself.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -36,6 +37,14 @@ int64_t stack_bytes(const Problem& p, int64_t tile_rows, int64_t b) {
   const int64_t panel = b * p.machine.lanes;
   const int64_t rows = p.window_h > 0 ? tile_rows * kTile * p.w * panel : 0;
   return 4 * (tiles * kProducts * (p.reduce_c + panel) + rows);
+}
+
+int64_t blocks_of(const Problem& p, int64_t tile_rows) {
+  return ceil_div(ceil_div(p.h, kTile), tile_rows) * p.n;
+}
+
+bool has_panels_as_tasks(const Problem& p, const Params& params) {
+  return params.tasks > 1 && blocks_of(p, params.rows) == 1;
 }
 
 // Cycles of an image.
@@ -84,8 +93,10 @@ std::optional<Params> choose_winograd(const Problem& problem) {
   params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " tiles x " +
                std::to_string(params.b) + " vectors of channels, blocks of " +
                std::to_string(params.rows) + " rows of tiles";
-  params.tasks =
-      worth_parallel(p.flops, p.bytes, p.machine) ? ceil_div(all_rows, params.rows) * p.n : 1;
+  if (worth_parallel(p.flops, p.bytes, p.machine)) {
+    const int64_t blocks = blocks_of(p, params.rows);
+    params.tasks = blocks > 1 ? blocks : ceil_div(vectors, params.b);
+  }
   return params;
 }
 
@@ -111,6 +122,9 @@ void apply_winograd(const Problem& problem, const Params& params, KernelFuncs& f
   Halide::Func accumulator = funcs.stages.at("accumulator");
   Halide::Func products = funcs.stages.at("products"), halves = funcs.stages.at("halves");
 
+  const bool panels_are_tasks = has_panels_as_tasks(problem, params);
+  const Var products_loop = panels_are_tasks ? task : panel;
+
   // Blocks of the result: rows of the image, then panels of channels.
   const int64_t conv_rows = params.rows * kTile;
   const int64_t result_rows =
@@ -121,7 +135,7 @@ void apply_winograd(const Problem& problem, const Params& params, KernelFuncs& f
   if (pooled) {
     result.reorder(lane, d.x, row, panel, block, d.n).vectorize(lane, lanes).unroll(lane);
     owner = funcs.anchor;
-    owner.compute_at(result, panel)
+    owner.compute_at(result, products_loop)
         .store_in(MemoryType::Register)
         .bound_extent(d.c, width)
         .split(d.c, vector, lane, lanes)
@@ -137,6 +151,7 @@ void apply_winograd(const Problem& problem, const Params& params, KernelFuncs& f
   }
   owner.vectorize(lane).unroll(ix).unroll(iy);
   result.fuse(block, d.n, task);
+  if (panels_are_tasks) result.fuse(panel, task, task);
   if (params.tasks > 1) result.parallel(task);
 
   halves.compute_at(owner, vector)
@@ -148,7 +163,7 @@ void apply_winograd(const Problem& problem, const Params& params, KernelFuncs& f
       .unroll(j);
 
   // All sizes are those of a whole block, whatever a short one would need.
-  products.compute_at(result, panel)
+  products.compute_at(result, products_loop)
       .store_in(MemoryType::Register)
       .bound_extent(d.c, width)
       .bound_extent(t, tiles)
