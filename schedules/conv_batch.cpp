@@ -134,6 +134,10 @@ Params choose_conv_batch(const Problem& problem) {
   } else if (problem.groups > 1 && group_channels == 1) {
     params.a = std::min<int64_t>(problem.c, 8);
   }
+  if (params.columns == 0 && group_channels > 1) {
+    params.predicted =
+        tile_efficiency(params.a, params.b, group_channels, vectors, problem.machine, 0);
+  }
   params.why = "rule: " + std::to_string(params.a) + " channels x " + std::to_string(params.b) +
                " vectors of the batch";
   if (problem.staged_row_bytes > 0) {

@@ -72,6 +72,7 @@ Params choose_conv_channel(const Problem& problem) {
     const Tile tile = choose_tile(columns, vectors, machine, panel, VectorTail::allowed);
     params.a = tile.a;
     params.b = columns == 1 ? std::min(kVectorsOfSingleColumn, vectors) : tile.b;
+    params.predicted = tile_efficiency(params.a, params.b, columns, vectors, machine, panel);
   }
   params.why = "rule: " + std::to_string(params.a) +
                (single_pixel(problem) ? " images" : " pixels") + " x " + std::to_string(params.b) +

@@ -168,19 +168,11 @@ void choose_taps(const Problem& problem, Params& params) {
   params.block_n = best.n;
   params.block_c = best.c;
   params.rows = best.rows;
-  params.band_rows = 1;
-}
-
-}  // namespace
-
-Params choose_conv_weight_grad(const Problem& problem) {
-  Params params;
-  params.schedule = "conv_weight_grad";
-  if (has_one_tap(problem)) {
-    choose_matrix(problem, params);
-  } else {
-    choose_taps(problem, params);
-  }
+  // The model takes one cycle for a multiply-add.
+  params.predicted =
+      static_cast<double>(problem.c * problem.h * problem.w * problem.reduce_h * problem.reduce_w) *
+      static_cast<double>(problem.reduce_c / problem.machine.lanes) /
+      cycles_per_output(problem, params, best);
   params.why = "rule: " + std::to_string(params.a) + " input x " + std::to_string(params.b) +
                " output channels, lanes over the batch; blocks of " +
                std::to_string(params.block_c) + " x " + std::to_string(params.block_n) +

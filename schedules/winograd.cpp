@@ -87,6 +87,9 @@ std::optional<Params> choose_winograd(const Problem& problem) {
     params.a = tile.a;
     params.b = tile.b;
     params.rows = rows;
+    // What a direct convolution would take with two multiply-adds a cycle, as flops count those.
+    params.predicted = static_cast<double>(p.reduce_c * p.reduce_h * p.reduce_w * p.h * p.w) *
+                       static_cast<double>(vectors) / 2 / cycles(p, rows, tile, blocks);
   }
   if (least == 0) return {};
   params.schedule = "winograd";

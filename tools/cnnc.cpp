@@ -14,6 +14,7 @@
 #include "compiler/frontend/schema.h"
 #include "compiler/support/files.h"
 #include "compiler/weights/safetensors.h"
+#include "tools/bench/explain_model.h"
 #include "tools/cli/tool.h"
 
 namespace cnnc {
@@ -25,6 +26,7 @@ constexpr const char* kExamples = R"(Examples:
   cnnc mnist.json --weights mnist.safetensors -o mnist.o      writes mnist.o and mnist.h
   cnnc mnist.json --weights mnist.safetensors --target arm-64 -o arm/mnist.o
   cnnc mnist.json --emit=plan                                 what is computed, in which memory
+  cnnc mnist.json --explain --measure                         how, and how fast that is here
 
 An application includes mnist.h and is linked with the object and the runtime:
   cc app.c mnist.o libcnnc_runtime.a -lpthread -lm
@@ -53,6 +55,8 @@ struct Options {
   std::string output;
   std::string emit = "obj";
   CompileOptions compile;
+  bool explain = false;
+  ExplainOptions explanation;
   bool no_cache = false;
   bool no_winograd = false;
   bool list_layers = false;
@@ -114,6 +118,19 @@ void declare(CLI::App& app, Options& options) {
                  "plan or graph; the last four need no weights")
       ->type_name("FORM")
       ->check(known_emission())
+      ->group("Output");
+
+  app.add_flag("--explain", options.explain,
+               "Which schedule each kernel gets, and why; the\n"
+               "same as --emit=explain")
+      ->group("Output");
+  app.add_flag("--measure", options.explanation.measure,
+               "With --explain: what share of this machine's FMA\n"
+               "peak each kernel reaches on one thread")
+      ->group("Output");
+  app.add_flag("--train", options.explanation.training,
+               "With --explain: the kernels of a training step,\n"
+               "in batches of the description's size")
       ->group("Output");
 
   app.add_option("--batch", options.compile.batch, "Images that a call computes. Default: 1")
@@ -192,6 +209,11 @@ int write_text(const Options& options, const std::string& text) {
   return written ? cli::kDone : cli::report(written.diagnostics());
 }
 
+int explain(const Options& options, const Model& model) {
+  const Result<std::string> text = explain_model(model, options.compile, options.explanation);
+  return text ? write_text(options, *text) : cli::report(text.diagnostics());
+}
+
 int compile_model(Options options, const Emission& emission) {
   const bool to_file = !options.output.empty() && options.output != "-";
   const fs::path named_after = to_file ? options.output : options.model;
@@ -209,6 +231,7 @@ int compile_model(Options options, const Emission& emission) {
   const Result<Model> model = Model::load(options.model);
   if (!model) return cli::report(model.diagnostics());
   cli::report(model->warnings());
+  if (emission.stage == Stage::explain) return explain(options, *model);
   const Result<TensorFile> weights = find_weights(*model, options, emission);
   if (!weights) return cli::report(weights.diagnostics());
 
@@ -239,6 +262,19 @@ int run(int argc, const char* const* argv) {
     return printed ? cli::kDone : cli::report(printed.diagnostics());
   }
   if (options.model.empty()) return cli::usage_error(app, "no MODEL.json is given");
+  if (options.explain) {
+    if (app.count("--emit") > 0 && options.emit != "explain") {
+      return cli::usage_error(app, "--explain and --emit=" + options.emit + " exclude each other");
+    }
+    options.emit = "explain";
+  }
+  if (options.emit != "explain" && (options.explanation.measure || options.explanation.training)) {
+    return cli::usage_error(app, "--measure and --train go with --explain");
+  }
+  if (options.explanation.measure && !cli::runs_here(options.compile.target)) {
+    return cli::usage_error(app, "--measure needs a target that this machine runs, which " +
+                                     options.compile.target + " is not");
+  }
   options.compile.use_cache = !options.no_cache;
   options.compile.winograd = !options.no_winograd;
   for (const Emission& emission : emissions()) {

@@ -2,11 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <memory>
-#include <random>
 
-#include "cnnc_runtime.h"
-#include "compiler/codegen/jit.h"
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
@@ -14,6 +10,7 @@
 #include "compiler/support/aligned_memory.h"
 #include "tools/bench/measure.h"
 #include "tools/bench/problem.h"
+#include "tools/bench/workload.h"
 #include "tools/cli/tool.h"
 
 namespace cnnc {
@@ -50,52 +47,16 @@ struct Options {
   bool json = false;
 };
 
-class Memory {
- public:
-  // Zero, aligned to kAlignment.
-  void* block(int64_t bytes) {
-    blocks_.emplace_back(bytes);
-    return blocks_.back().data();
-  }
-  float* random(int64_t count, float low, float high) {
-    auto* values = static_cast<float*>(block(count * 4));
-    std::uniform_real_distribution<float> draw(low, high);
-    for (int64_t i = 0; i < count; ++i) values[i] = draw(generator_);
-    return values;
-  }
-
- private:
-  std::vector<AlignedMemory> blocks_;
-  std::mt19937 generator_{1};
-};
-
-// A compiled entry with its arguments.
-struct Loaded {
-  std::unique_ptr<LoadedObject> object;
-  std::vector<void*> arguments;
-};
-
-int64_t parameter_bytes(const Graph& graph) {
-  int64_t bytes = 0;
-  for (const Value& value : graph.values) {
-    if (value.kind == ValueKind::parameter) bytes += value.type.bytes();
-  }
-  return bytes;
-}
-
 class Bench {
  public:
-  explicit Bench(const Options& options) : options_(options) {
-    cnnc_pool* pool = nullptr;
-    CNNC_CHECK(cnnc_pool_create(options.threads, &pool) == CNNC_OK, "no pool");
-    pool_.reset(pool);
-    cnnc_context_init(&context_);
-    cnnc_context_use_pool(&context_, pool);
-  }
+  explicit Bench(const Options& options) : options_(options), threads_(options.threads) {}
 
   Status run() {
     Result<KernelTarget> target = parse_target(options_.target);
     if (!target) return target.diagnostics();
+    if (!runs_here(*target)) {
+      return error("target \"" + options_.target + "\" is not one that this machine runs");
+    }
     target_ = *target;
     if (options_.what == "peak") return peak();
     if (!options_.problems.empty()) return problems();
@@ -107,14 +68,12 @@ class Bench {
     const bool inference = options_.what == "infer" || options_.is_inference;
     if (options_.what == "compile")
       return inference ? compile_infer(*model) : compile_train(*model);
-    return inference ? infer(*model) : train(*model);
+    return time(inference
+                    ? Workload::inference(*model, std::max<int64_t>(1, options_.batch), target_)
+                    : Workload::training(*model, target_));
   }
 
  private:
-  struct PoolDeleter {
-    void operator()(cnnc_pool* pool) const { cnnc_pool_destroy(pool); }
-  };
-
   [[nodiscard]] int rounds() const { return std::max(30, options_.repeat); }
 
   void print_rows(const std::vector<Row>& rows, const Limits& limits) const {
@@ -128,122 +87,29 @@ class Bench {
     return success();
   }
 
-  Result<std::unique_ptr<LoadedObject>> load(const Blueprint& blueprint) const {
-    const Result<std::string> bytes = object_bytes(blueprint, 0, true);
-    if (!bytes) return bytes.diagnostics();
-    Result<LoadedObject> object = load_object("bench", *bytes);
-    if (!object) return object.diagnostics();
-    return std::make_unique<LoadedObject>(std::move(*object));
-  }
-
-  std::function<void()> caller(const Loaded& loaded, const std::string& symbol) const {
-    void* function = loaded.object->find(symbol);
-    CNNC_CHECK(function != nullptr, "no entry " + symbol);
-    return [this, function, &loaded] {
-      const int status = call_entry(function, &context_, loaded.arguments);
-      CNNC_CHECK(status == CNNC_OK, "status " + std::to_string(status));
-    };
-  }
-
   // ---- models ----------------------------------------------------------------------------------
 
-  Status train(const ModelDescription& model) {
-    Result<TrainingProgram> program = training_program(model, target_);
-    if (!program) return program.diagnostics();
-    program->blueprint.add_entry_per_call("step");
-    const Graph& graph = program->step.graph;
-    Loaded loaded;
-    for (ValueId id : graph.inputs) {
-      const Value& value = graph.values[id];
-      if (value.name == kImages) {
-        loaded.arguments.push_back(memory_.random(element_count(value.type.shape), 0, 1));
-      } else {
-        loaded.arguments.push_back(memory_.block(value.type.bytes()));
-      }
-      if (value.name == kCount) {
-        *static_cast<int32_t*>(loaded.arguments.back()) = static_cast<int32_t>(model.batch_size);
-      }
-      if (value.name == kLearningRate) *static_cast<float*>(loaded.arguments.back()) = 1e-3F;
-    }
-    loaded.arguments.push_back(memory_.block(4));  // loss
-    auto* state = static_cast<uint8_t*>(memory_.block(program->step.state_bytes));
-    for (size_t id = 0; id < graph.values.size(); ++id) {
-      const Value& value = graph.values[id];
-      if (value.kind != ValueKind::parameter) continue;
-      auto* w = reinterpret_cast<float*>(state + program->step.placements[id].offset);
-      const float* values = memory_.random(element_count(value.type.shape), -0.02F, 0.02F);
-      std::copy_n(values, element_count(value.type.shape), w);
-    }
-    loaded.arguments.push_back(state);
-    loaded.arguments.push_back(memory_.block(program->workspace_bytes()));
-    return time_entry(program->blueprint, loaded, "step", model.batch_size, parameter_bytes(graph));
-  }
-
-  // Inference, with weights drawn at random.
-  Blueprint inference_blueprint(const Plan& plan) {
-    Blueprint blueprint("bench", target_);
-    std::map<std::string, const float*> weights;
-    for (const Value& value : plan.graph.values) {
-      if (value.kind != ValueKind::parameter) continue;
-      weights[value.name] = memory_.random(element_count(value.type.shape), -0.05F, 0.05F);
-    }
-    blueprint.add_entry("run", plan, Layout::channels_last,
-                        [&](const std::string& name) { return weights.at(name); });
-    return blueprint;
-  }
-
-  void add_buffers(Loaded& loaded, const Plan& plan, int64_t workspace_bytes) {
-    const auto bytes = [&](ValueId id) { return plan.placements[id].bytes; };
-    for (ValueId id : plan.graph.inputs) {
-      loaded.arguments.push_back(memory_.random(bytes(id) / 4, -1, 1));
-    }
-    for (ValueId id : plan.outputs) {
-      loaded.arguments.push_back(memory_.block(bytes(id)));
-    }
-    if (plan.state_bytes > 0) {
-      loaded.arguments.push_back(memory_.random(plan.state_bytes / 4, -0.05F, 0.05F));
-    }
-    loaded.arguments.push_back(memory_.block(std::max(kAlignment, workspace_bytes)));
-  }
-
-  Status infer(const ModelDescription& model) {
-    const int64_t batch = std::max<int64_t>(1, options_.batch);
-    Result<Graph> graph = inference_graph(model, batch);
-    if (!graph) return graph.diagnostics();
-    const Plan plan = make_plan(std::move(*graph), {});
-    Blueprint blueprint = inference_blueprint(plan);
-    blueprint.add_entry_per_call("run");
-    Loaded loaded;
-    add_buffers(loaded, plan, blueprint.workspace_bytes("run"));
-    return time_entry(blueprint, loaded, "run", batch, parameter_bytes(plan.graph));
-  }
-
-  // Times an entry, or each of its kernels.
-  Status time_entry(const Blueprint& blueprint, Loaded& loaded, const std::string& entry,
-                    int64_t batch, int64_t weight_bytes) {
-    Result<std::unique_ptr<LoadedObject>> object = load(blueprint);
-    if (!object) return object.diagnostics();
-    loaded.object = std::move(*object);
-    const std::vector<Blueprint::Call> calls = blueprint.calls(entry);
+  // Times the entry, or each of its kernels.
+  Status time(Result<Workload> workload) {
+    if (!workload) return workload.diagnostics();
+    const bool each = options_.what == "kernels";
+    const Status loaded = workload->load(each, 0, true);
+    if (!loaded) return loaded.diagnostics();
+    const std::vector<Blueprint::Call> calls = workload->calls();
+    const int64_t batch = workload->batch(), weight_bytes = workload->weight_bytes();
     std::vector<Row> rows;
     std::vector<std::function<void()>> functions;
-    const bool each = options_.what == "kernels";
     if (each) {
       for (size_t i = 0; i < calls.size(); ++i) {
-        rows.push_back({"kernel",
-                        model_name_,
-                        calls[i].kernel,
-                        to_string(calls[i].params),
-                        batch,
-                        calls[i].flops,
-                        calls[i].bytes,
-                        {}});
-        functions.push_back(caller(loaded, entry + "_" + std::to_string(i)));
+        const Blueprint::Call& c = calls[i];
+        rows.push_back(
+            {"kernel", model_name_, c.kernel, to_string(c.params), batch, c.flops, c.bytes, {}});
+        functions.push_back(workload->function(threads_, i));
       }
     } else {
       rows.push_back({options_.what, model_name_, "", "", batch, 0, weight_bytes, {}});
       for (const Blueprint::Call& c : calls) rows.back().flops += c.flops;
-      functions.push_back(caller(loaded, entry));
+      functions.push_back(workload->function(threads_));
     }
     Limits limits(target_.machine, weight_bytes);
     measure(rows, functions, rounds(), each ? Caches::as_in_order : Caches::warm, limits);
@@ -277,32 +143,11 @@ class Bench {
   }
 
   Result<Row> time_problem(const ConvProblem& problem, Direction direction, Limits& limits) {
-    const bool forward = direction == Direction::forward;
-    PlanOptions plan_options;
-    if (!forward) plan_options = {Layout::batch_innermost, ParameterStorage::state};
-    if (!forward && problem.batch % target_.machine.lanes != 0) {
-      return Diagnostics{error("problem \"" + to_string(problem) +
-                               "\": backward needs a batch that "
-                               "is a multiple of " +
-                               std::to_string(target_.machine.lanes))};
-    }
-    Plan plan = make_plan(graph_of(problem, direction), plan_options);
-    set_border_layouts(
-        plan, plan_options.layout,
-        direction == Direction::backward_weights ? Layout::row_major : plan_options.layout);
-    memory_ = Memory();
-    Blueprint blueprint("bench", target_);
-    if (forward) {
-      blueprint = inference_blueprint(plan);
-    } else {
-      blueprint.add_entry("run", plan, plan_options.layout);
-    }
-    Loaded loaded;
-    add_buffers(loaded, plan, blueprint.workspace_bytes("run"));
-    Result<std::unique_ptr<LoadedObject>> object = load(blueprint);
-    if (!object) return object.diagnostics();
-    loaded.object = std::move(*object);
-    const std::vector<Blueprint::Call> calls = blueprint.calls("run");
+    Result<Workload> workload = Workload::convolution(problem, direction, target_);
+    if (!workload) return workload.diagnostics();
+    const Status loaded = workload->load(false, 0, true);
+    if (!loaded) return loaded.diagnostics();
+    const std::vector<Blueprint::Call> calls = workload->calls();
     std::vector<Row> rows = {{to_string(direction),
                               to_string(problem),
                               "",
@@ -315,7 +160,7 @@ class Bench {
       rows[0].flops += c.flops;
       rows[0].bytes += c.bytes;
     }
-    measure(rows, {caller(loaded, "run")}, rounds(), Caches::warm, limits);
+    measure(rows, {workload->function(threads_)}, rounds(), Caches::warm, limits);
     return rows[0];
   }
 
@@ -351,19 +196,19 @@ class Bench {
 
   Status compile_infer(const ModelDescription& model) {
     const int64_t batch = std::max<int64_t>(1, options_.batch);
+    const Result<Workload> weights = Workload::inference(model, batch, target_);
+    if (!weights) return weights.diagnostics();
     return compile_time("compile_infer", batch, [&]() -> Result<Blueprint> {
       Result<Graph> graph = inference_graph(model, batch);
       if (!graph) return graph.diagnostics();
-      return inference_blueprint(make_plan(std::move(*graph), {}));
+      return weights->blueprint(make_plan(std::move(*graph), {}), target_);
     });
   }
 
   Options options_;
   KernelTarget target_;
   std::string model_name_;
-  std::unique_ptr<cnnc_pool, PoolDeleter> pool_;
-  cnnc_context context_{};
-  Memory memory_;
+  Threads threads_;
 };
 
 int run(int argc, char** argv) {

@@ -20,6 +20,8 @@ struct KernelTarget {
 
 // "host", Halide's target strings, and friendly names: "x86-64-v3", "avx2", "sse41", "arm-64", ...
 Result<KernelTarget> parse_target(const std::string& text);
+// Whether this machine can run code for it.
+[[nodiscard]] bool runs_here(const KernelTarget& target);
 // The names parse_target knows besides Halide's, with what they stand for; for --help.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> target_aliases();
 

@@ -59,4 +59,15 @@ Result<KernelTarget> parse_target(const std::string& text) {
   return result;
 }
 
+bool runs_here(const KernelTarget& target) {
+  const Halide::Target wanted(target.halide);
+  const Halide::Target host = Halide::get_host_target();
+  if (wanted.os != host.os || wanted.arch != host.arch || wanted.bits != host.bits) return false;
+  for (int i = 0; i < Halide::Target::FeatureEnd; ++i) {
+    const auto feature = static_cast<Halide::Target::Feature>(i);
+    if (wanted.has_feature(feature) && !host.has_feature(feature)) return false;
+  }
+  return true;
+}
+
 }  // namespace cnnc

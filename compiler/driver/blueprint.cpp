@@ -172,7 +172,10 @@ std::vector<Blueprint::Call> Blueprint::calls(const std::string& entry) const {
     if (e.name != entry) continue;
     for (const KernelCall& call : e.calls) {
       const KernelSource& source = sources_[call.kernel];
-      result.push_back({source.name, source.kernel.flops, source.kernel.bytes, source.spec.params});
+      std::string shape = to_string(source.spec.problem);
+      if (shape.empty()) shape = to_string(source.graph->type(source.kernel.outputs[0]));
+      result.push_back({source.name, std::move(shape), source.kernel.flops, source.kernel.bytes,
+                        source.spec.params});
     }
   }
   return result;
@@ -233,17 +236,6 @@ std::string Blueprint::statements() const {
   std::string text;
   for (const KernelSource& source : sources_) {
     text += "// " + source.name + "\n" + compile_source(source, KernelForm::statement) + "\n";
-  }
-  return text;
-}
-
-std::string Blueprint::explain() const {
-  std::string text;
-  for (const KernelSource& source : sources_) {
-    text += source.name + ": " + source.spec.params.schedule + " (" + source.spec.params.why +
-            (source.spec.params.tasks > 1 ? ", parallel" : ", serial") + ") " +
-            std::to_string(source.kernel.flops) + " flops, " + std::to_string(source.kernel.bytes) +
-            " bytes\n";
   }
   return text;
 }

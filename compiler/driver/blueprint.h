@@ -42,13 +42,12 @@ class Blueprint {
   // The kernel calls of an entry: names, and what is known of the kernels.
   struct Call {
     std::string kernel;
+    std::string shape;  // of the problem, or of the result where there is no anchor
     int64_t flops = 0;
     int64_t bytes = 0;
     Params params;
   };
   [[nodiscard]] std::vector<Call> calls(const std::string& entry) const;
-  // One line per kernel: its shape, its schedule and why.
-  [[nodiscard]] std::string explain() const;
 
  private:
   struct KernelSource {

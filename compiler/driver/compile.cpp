@@ -3,6 +3,7 @@
 
 #include "cnnc/cnnc.h"
 #include "compiler/codegen/header.h"
+#include "compiler/driver/explain.h"
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/support/files.h"
@@ -106,7 +107,7 @@ Result<std::string> inspect(const Model& model, const TensorFile& weights,
   const Blueprint blueprint = make_blueprint(*prepared, weights);
   switch (stage) {
     case Stage::explain:
-      return blueprint.explain();
+      return explain(blueprint.calls(prepared->prefix + "_run"));
     case Stage::statements:
       return blueprint.statements();
     case Stage::llvm:

@@ -44,6 +44,10 @@ class CnncCommand(CommandTest):
                 ([model, "--prefix", "my-net"], '"my_net" is'),
                 ([model, "--target", "avx3"], 'unknown target "avx3", did you mean "avx2"?'),
                 ([model, "--init-weights", "0", "-o", "-"], "an object goes to a file"),
+                ([model, "--measure"], "go with --explain"),
+                ([model, "--emit=plan", "--train"], "go with --explain"),
+                ([model, "--emit=plan", "--explain"], "exclude each other"),
+                ([model, "--explain", "--measure", "--target=arm-64"], "which arm-64 is not"),
                 ([model, "--init-weights", "0", "--weights", "w"], "excludes")):
             with self.subTest(words):
                 out, err = self.run_command(CNNC, *words, code=2)
@@ -135,10 +139,29 @@ class CnncCommand(CommandTest):
 
     def test_winograd_is_a_choice(self):
         model = ROOT / "models/mnist_cnn.json"
-        explained, _ = self.run_command(CNNC, model, "--emit=explain")
+        explained, _ = self.run_command(CNNC, model, "--explain")
         self.assertIn("winograd", explained)
-        explained, _ = self.run_command(CNNC, model, "--emit=explain", "--no-winograd")
+        explained, _ = self.run_command(CNNC, model, "--explain", "--no-winograd")
         self.assertNotIn("winograd", explained)
+
+    def test_explain(self):
+        model = self.model()
+        out, err = self.run_command(CNNC, model, "--explain")
+        self.assertEqual(err, "")
+        self.assertEqual(out, self.run_command(CNNC, model, "--emit=explain")[0])
+        for word in ("mb1ic1ih8oc4oh8kh3, pooled 2x2", "schedule", "rule: ", "predicted", "flops"):
+            self.assertIn(word, out)
+        self.assertNotIn("measured", out)
+        out, _ = self.run_command(CNNC, model, "--explain", "--train", "-o", "tiny.txt")
+        self.assertEqual(out, "")
+        self.assertIn(b"bwd_w mb16", self.bytes_of("tiny.txt"))
+
+    def test_explain_with_a_measurement(self):
+        model = self.model()
+        for options in ([], ["--train"]):
+            out, _ = self.run_command(CNNC, model, "--explain", "--measure", *options)
+            self.assertRegex(out, r"\d+ % measured \([\d.]+ ms\)")
+            self.assertRegex(out, r"peak of [\d.]+ GFLOP/s")
 
     def test_texts(self):
         model = self.model()

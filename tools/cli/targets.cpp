@@ -25,4 +25,9 @@ std::string target_help() {
   return text;
 }
 
+bool runs_here(const std::string& target) {
+  const Result<KernelTarget> parsed = parse_target(target);
+  return parsed && cnnc::runs_here(*parsed);
+}
+
 }  // namespace cnnc::cli

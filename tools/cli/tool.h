@@ -54,5 +54,7 @@ int report(const Diagnostics& diagnostics);
 // A target that the compiler knows. target_help() lists the aliases, a line each.
 [[nodiscard]] CLI::Validator known_target();
 [[nodiscard]] std::string target_help();
+// Whether this machine runs code for a target that is known.
+[[nodiscard]] bool runs_here(const std::string& target);
 
 }  // namespace cnnc::cli

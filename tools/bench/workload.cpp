@@ -1,0 +1,154 @@
+#include "tools/bench/workload.h"
+
+#include <algorithm>
+
+#include "compiler/codegen/header.h"
+#include "compiler/driver/graphs.h"
+#include "compiler/driver/object_source.h"
+
+namespace cnnc {
+namespace {
+
+constexpr PlanOptions kTraining = {Layout::batch_innermost, ParameterStorage::state};
+constexpr PlanOptions kInference = {Layout::channels_last, ParameterStorage::constant};
+
+}  // namespace
+
+void* Memory::block(int64_t bytes) {
+  blocks_.emplace_back(static_cast<size_t>(bytes + kAlignment));
+  const auto address = reinterpret_cast<uintptr_t>(blocks_.back().data());
+  return blocks_.back().data() + (kAlignment - address % kAlignment) % kAlignment;
+}
+
+float* Memory::random(int64_t count, float low, float high) {
+  auto* values = static_cast<float*>(block(count * 4));
+  std::uniform_real_distribution<float> draw(low, high);
+  for (int64_t i = 0; i < count; ++i) values[i] = draw(generator_);
+  return values;
+}
+
+Threads::Threads(int count) {
+  cnnc_pool* pool = nullptr;
+  CNNC_CHECK(cnnc_pool_create(count, &pool) == CNNC_OK, "no pool");
+  pool_.reset(pool);
+  cnnc_context_init(&context_);
+  cnnc_context_use_pool(&context_, pool);
+}
+
+Workload::Workload(std::string name, std::string entry, Plan plan, Layout layout, int64_t batch,
+                   const KernelTarget& target)
+    : name_(std::move(name)),
+      entry_(std::move(entry)),
+      plan_(std::move(plan)),
+      layout_(layout),
+      batch_(batch),
+      blueprint_(name_, target) {
+  allocate();
+  blueprint_ = blueprint(plan_, target);
+  arguments_.push_back(memory_.block(std::max(kAlignment, blueprint_.workspace_bytes(entry_))));
+}
+
+// All arguments but the workspace, and the weights.
+void Workload::allocate() {
+  const Graph& graph = plan_.graph;
+  for (ValueId id : graph.inputs) {
+    const Value& value = graph.values[id];
+    if (value.type.dtype == DType::f32) {
+      arguments_.push_back(memory_.random(plan_.placements[id].bytes / 4, 0, 1));
+    } else {
+      arguments_.push_back(memory_.block(plan_.placements[id].bytes));
+    }
+    if (value.name == kCount) {
+      *static_cast<int32_t*>(arguments_.back()) = static_cast<int32_t>(batch_);
+    }
+    if (value.name == kLearningRate) *static_cast<float*>(arguments_.back()) = 1e-3F;
+  }
+  for (ValueId id : plan_.outputs) {
+    arguments_.push_back(memory_.block(plan_.placements[id].bytes));
+  }
+  uint8_t* state = nullptr;
+  if (plan_.state_bytes > 0) {
+    state = static_cast<uint8_t*>(memory_.block(plan_.state_bytes));
+    arguments_.push_back(state);
+  }
+  for (size_t id = 0; id < graph.values.size(); ++id) {
+    const Value& value = graph.values[id];
+    if (value.kind != ValueKind::parameter) continue;
+    weight_bytes_ += value.type.bytes();
+    const int64_t count = element_count(value.type.shape);
+    const float* values = memory_.random(count, -0.05F, 0.05F);
+    if (plan_.placements[id].region == Region::state) {
+      std::copy_n(values, count, reinterpret_cast<float*>(state + plan_.placements[id].offset));
+    } else {
+      weights_[value.name] = values;
+    }
+  }
+}
+
+Result<Workload> Workload::training(const ModelDescription& model, const KernelTarget& target) {
+  Result<Graph> graph = training_graph(model, target.machine.lanes);
+  if (!graph) return graph.diagnostics();
+  return Workload(c_identifier(model.name), "step", make_plan(std::move(*graph), kTraining),
+                  kTraining.layout, model.batch_size, target);
+}
+
+Result<Workload> Workload::inference(const ModelDescription& model, int64_t batch,
+                                     const KernelTarget& target) {
+  Result<Graph> graph = inference_graph(model, batch);
+  if (!graph) return graph.diagnostics();
+  return Workload(c_identifier(model.name), "run", make_plan(std::move(*graph), kInference),
+                  kInference.layout, batch, target);
+}
+
+Result<Workload> Workload::convolution(const ConvProblem& problem, Direction direction,
+                                       const KernelTarget& target) {
+  const bool forward = direction == Direction::forward;
+  const PlanOptions options = forward ? kInference : kTraining;
+  if (!forward && problem.batch % target.machine.lanes != 0) {
+    return error("problem \"" + to_string(problem) +
+                 "\": backward needs a batch that is a multiple of " +
+                 std::to_string(target.machine.lanes));
+  }
+  Plan plan = make_plan(graph_of(problem, direction), options);
+  const bool weights = direction == Direction::backward_weights;
+  set_border_layouts(plan, options.layout, weights ? Layout::row_major : options.layout);
+  return Workload("problem", "run", std::move(plan), options.layout, problem.batch, target);
+}
+
+Blueprint Workload::blueprint(const Plan& plan, const KernelTarget& target) const {
+  Blueprint result(name_, target);
+  result.add_entry(entry_, plan, layout_,
+                   [this](const std::string& name) { return weights_.at(name); });
+  return result;
+}
+
+Status Workload::load(bool each_kernel, int compile_threads, bool use_cache) {
+  Blueprint program = blueprint_;
+  if (each_kernel) program.add_entry_per_call(entry_);
+  const Result<std::string> bytes = object_bytes(program, compile_threads, use_cache);
+  if (!bytes) return bytes.diagnostics();
+  Result<LoadedObject> object = load_object(name_, *bytes);
+  if (!object) return object.diagnostics();
+  object_ = std::make_unique<LoadedObject>(std::move(*object));
+  return success();
+}
+
+std::function<void()> Workload::caller(const Threads& threads, const std::string& symbol) const {
+  CNNC_CHECK(object_ != nullptr, "not loaded");
+  void* function = object_->find(symbol);
+  CNNC_CHECK(function != nullptr, "no entry " + symbol);
+  return [this, function, &threads] {
+    const int status = call_entry(function, &threads.context(), arguments_);
+    CNNC_CHECK(status == CNNC_OK, "status " + std::to_string(status));
+  };
+}
+
+std::function<void()> Workload::function(const Threads& threads) const {
+  return caller(threads, entry_);
+}
+
+std::function<void()> Workload::function(const Threads& threads, size_t call) const {
+  return caller(threads, entry_ + "_" + std::to_string(call));
+}
+
+}  // namespace cnnc
