@@ -6,16 +6,36 @@
 
 namespace cnnc {
 
+namespace {
+
+constexpr int64_t kTasks = 16;
+
+void complete(const Problem& p, Params& params) {
+  params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
+}
+
+std::string find_obstacle(const Problem& p, const Params&) {
+  const bool is_sum = p.family == "channel_sum" && p.vectors == VectorDimension::batch;
+  return is_sum ? "" : "is for sums per channel with the batch innermost";
+}
+
+int64_t count_unrolled(const Problem&, const Params&) { return 1; }
+
+std::vector<Params> find_neighbours(const Problem&, const Params&) { return {}; }
+
+}  // namespace
+
 Params choose_channel_sum(const Problem& problem) {
-  constexpr int64_t kTasks = 16;
   Params params;
   params.schedule = "channel_sum";
   params.why = "rule: one sum per lane";
-  params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine) ? kTasks : 1;
+  complete(problem, params);
   return params;
 }
 
-void apply_channel_sum(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+namespace {
+
+void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   Dimensions d;
   const int lanes = problem.machine.lanes;
   Halide::Var l("l");
@@ -35,5 +55,10 @@ void apply_channel_sum(const Problem& problem, const Params& params, KernelFuncs
   for (const Halide::RVar& r : part.rvars()) order.emplace_back(r);
   part.update().reorder(order).vectorize(l, lanes);
 }
+
+}  // namespace
+
+const Schedule schedules::channel_sum = {"channel_sum",  find_obstacle,   complete,
+                                         count_unrolled, find_neighbours, apply_schedule};
 
 }  // namespace cnnc

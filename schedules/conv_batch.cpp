@@ -53,13 +53,18 @@ std::pair<int64_t, int64_t> staged_extent(const Problem& p, int64_t rows, int64_
           positions(columns, span_w, p.stride_w, p.transposed, p.input_w)};
 }
 
+// Whether a block of the input can be copied to the stack.
+bool can_stage_read_input(const Problem& p) {
+  return p.rank == 4 && p.groups == 1 && p.reduce_h * p.reduce_w > 1 && p.window_h == 0;
+}
+
 // A block of a large image: its channels lie a page or more apart, so that neither the translation
 // of addresses nor the prefetchers keep up with a kernel that reads all of them at every step.
 void stage_read_input(const Problem& problem, Params& params) {
   const int64_t large_image = 2 * problem.machine.l1_bytes;  // bytes of a channel
   const int64_t pixel = params.b * problem.machine.lanes * 4;
-  if (problem.rank != 4 || problem.groups > 1 || problem.reduce_h * problem.reduce_w == 1 ||
-      problem.window_h > 0 || problem.input_h * problem.input_w * problem.n * 4 < large_image) {
+  if (!can_stage_read_input(problem) ||
+      problem.input_h * problem.input_w * problem.n * 4 < large_image) {
     return;
   }
   const int64_t budget = problem.machine.l2_bytes * 5 / 8;
@@ -112,6 +117,97 @@ int64_t columns_of_tile(const Problem& p, int64_t vectors) {
   return std::min<int64_t>(p.w, std::max<int64_t>(1, 8 / vectors));
 }
 
+void complete(const Problem& p, Params& params) {
+  params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
+  const int64_t channels = p.c / p.groups;
+  const int64_t vectors = p.n / p.machine.lanes;
+  if (channels > 1) {
+    params.predicted = tile_efficiency(params.a, params.b, channels, vectors, p.machine, 0);
+  }
+}
+
+std::string obstacle_of_staging(const Problem& p, const Params& params) {
+  const int64_t width = params.b * p.machine.lanes;
+  if (p.staged_row_bytes > 0) {
+    if (params.rows < 1 || params.rows > p.result_h || params.columns != p.result_w) {
+      return "rows must be from 1 to " + std::to_string(p.result_h) + ", and columns be " +
+             std::to_string(p.result_w);
+    }
+    const bool fits =
+        (params.rows + p.reduce_h - 1) * p.staged_row_bytes * width <= kMostStagedBytes;
+    return fits ? "" : "the staged rows do not fit the stack";
+  }
+  if (!can_stage_read_input(p)) return "the input cannot be staged";
+  const int64_t step_h = p.transposed ? p.stride_h : 1, step_w = p.transposed ? p.stride_w : 1;
+  if (params.rows < 1 || params.rows > p.result_h || params.rows % step_h != 0 ||
+      params.columns < 1 || params.columns > p.result_w || params.columns % step_w != 0) {
+    return "rows and columns must lie in the result and be multiples of the stride";
+  }
+  const auto [in_rows, in_columns] = staged_extent(p, params.rows, params.columns);
+  const bool fits = in_rows * in_columns * width * 4 * p.reduce_c <= kMostStagedBytes;
+  return fits ? "" : "the staged block does not fit the stack";
+}
+
+std::string find_obstacle(const Problem& p, const Params& params) {
+  if (p.vectors != VectorDimension::batch || (p.family != "conv" && p.family != "linear")) {
+    return "is for convolutions and linear layers with the batch innermost";
+  }
+  const int64_t vectors = p.n / p.machine.lanes;
+  if (vectors % params.b != 0) {
+    return "b must divide the batch's " + std::to_string(vectors) + " vectors";
+  }
+  if (params.block_c != 0 || params.block_n != 0) return "has no blocks of channels";
+  if (tiles_pixels(p)) {
+    const bool fits = params.a == 1 && params.rows == 0 && !params.stages_input &&
+                      params.columns >= 1 && params.columns <= p.w;
+    return fits ? "" : "a must be 1, and columns be from 1 to " + std::to_string(p.w);
+  }
+  if (params.a > p.c) return "a must not exceed the " + std::to_string(p.c) + " channels";
+  if (params.stages_input) return obstacle_of_staging(p, params);
+  const bool has_no_block = params.rows == 0 && params.columns == 0;
+  return has_no_block ? "" : "rows and columns are those of a staged input";
+}
+
+int64_t count_unrolled(const Problem& p, const Params& params) {
+  if (tiles_pixels(p)) return params.columns * params.b * p.reduce_w;
+  int64_t count = params.a * params.b;
+  if (unrolls_phases(p)) count *= p.stride_h * p.stride_w * p.reduce_h * p.reduce_w;
+  if (p.window_h > 0) count *= p.window_h * p.window_w;
+  return count;
+}
+
+std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
+  std::vector<Params> list;
+  if (tiles_pixels(p)) {
+    const int64_t n = params.columns;
+    vary(list, params, &Params::columns, {n - 2, n - 1, n + 1, n + 2, n / 2, n * 2});
+    vary(list, params, &Params::b, {params.b / 2, params.b * 2});
+    keep_fitting(list, p.machine, [](const Params& each) { return each.columns * each.b; });
+    return list;
+  }
+  list = other_tiles(params);
+  if (params.stages_input) {
+    const int64_t rows = params.rows, columns = params.columns;
+    vary(list, params, &Params::rows, {rows / 2, (rows + 1) / 2, rows - 1, rows + 1, rows * 2});
+    if (p.staged_row_bytes == 0) {
+      vary(list, params, &Params::columns,
+           {columns / 2, (columns + 1) / 2, columns - 1, columns + 1, columns * 2});
+    }
+    list.push_back(params);
+    list.back().stages_input = false;
+    list.back().rows = list.back().columns = 0;
+  } else if (can_stage_read_input(p) && p.staged_row_bytes == 0) {
+    for (int64_t rows : {int64_t{4}, int64_t{8}, p.result_h}) {
+      list.push_back(params);
+      list.back().stages_input = true;
+      list.back().rows = rows;
+      list.back().columns = p.result_w;
+    }
+  }
+  keep_fitting(list, p.machine, [](const Params& each) { return each.a * each.b; });
+  return list;
+}
+
 }  // namespace
 
 Params choose_conv_batch(const Problem& problem) {
@@ -134,10 +230,6 @@ Params choose_conv_batch(const Problem& problem) {
   } else if (problem.groups > 1 && group_channels == 1) {
     params.a = std::min<int64_t>(problem.c, 8);
   }
-  if (params.columns == 0 && group_channels > 1) {
-    params.predicted =
-        tile_efficiency(params.a, params.b, group_channels, vectors, problem.machine, 0);
-  }
   params.why = "rule: " + std::to_string(params.a) + " channels x " + std::to_string(params.b) +
                " vectors of the batch";
   if (problem.staged_row_bytes > 0) {
@@ -145,7 +237,7 @@ Params choose_conv_batch(const Problem& problem) {
   } else {
     stage_read_input(problem, params);
   }
-  params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine) ? kTasks : 1;
+  complete(problem, params);
   return params;
 }
 
@@ -181,9 +273,7 @@ void apply_pixel_tiles(const Problem& problem, const Params& params, KernelFuncs
       .unroll(r[0]);
 }
 
-}  // namespace
-
-void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   if (tiles_pixels(problem)) return apply_pixel_tiles(problem, params, funcs);
   using Halide::Var;
   Dimensions d;
@@ -296,5 +386,10 @@ void apply_conv_batch(const Problem& problem, const Params& params, KernelFuncs&
     store_vectors_innermost(funcs.staged, problem.vectors);
   }
 }
+
+}  // namespace
+
+const Schedule schedules::conv_batch = {"conv_batch",   find_obstacle,   complete,
+                                        count_unrolled, find_neighbours, apply_schedule};
 
 }  // namespace cnnc

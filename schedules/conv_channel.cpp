@@ -18,6 +18,7 @@ namespace {
 
 constexpr int64_t kTasks = 16;
 constexpr int64_t kFewTaps = 27;
+constexpr int64_t kMostUnrolledTaps = 25;      // of depthwise convolutions
 constexpr int64_t kVectorsOfSingleColumn = 8;  // independent chains that hide the latency of an FMA
 
 bool single_pixel(const Problem& p) { return p.h == 1 && p.w == 1; }
@@ -47,6 +48,68 @@ int64_t rows_of_block(const Problem& p, int64_t panels) {
   return (p.result_h + blocks - 1) / blocks;
 }
 
+// What a tile is a part of: pixels of a row, or images.
+int64_t columns_of(const Problem& p) {
+  if (single_pixel(p)) return p.n;
+  return windows_in_registers(p) ? p.result_w : p.w;
+}
+
+// Of a vector of output channels.
+int64_t panel_bytes(const Problem& p) {
+  return p.reduce_c * p.reduce_h * p.reduce_w * p.machine.lanes * 4;
+}
+
+int64_t accumulators(const Problem& p, const Params& params) {
+  const int64_t windows = windows_in_registers(p) ? p.window_h * p.window_w : 1;
+  return windows * params.a * params.b;
+}
+
+void complete(const Problem& p, Params& params) {
+  params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
+  if (depthwise(p) || windows_in_registers(p)) return;
+  const int64_t vectors = (p.c + p.machine.lanes - 1) / p.machine.lanes;
+  params.predicted =
+      tile_efficiency(params.a, params.b, columns_of(p), vectors, p.machine, panel_bytes(p));
+}
+
+std::string find_obstacle(const Problem& p, const Params& params) {
+  if (p.vectors != VectorDimension::channel || (p.family != "conv" && p.family != "linear") ||
+      (p.groups > 1 && !depthwise(p))) {
+    return "is for convolutions, in one group or depthwise, and linear layers with the channels "
+           "innermost";
+  }
+  if (params.columns != 0 || params.block_c != 0 || params.block_n != 0 || params.stages_input) {
+    return "has no columns or blocks of channels, and stages nothing";
+  }
+  const int64_t vectors = (p.c + p.machine.lanes - 1) / p.machine.lanes;
+  if (params.b > vectors) return "b must not exceed the " + std::to_string(vectors) + " vectors";
+  if (params.a > columns_of(p)) return "a must not exceed " + std::to_string(columns_of(p));
+  if (params.rows > 0 && single_pixel(p)) return "a single pixel has no rows";
+  return params.rows <= p.result_h ? "" : "rows must not exceed " + std::to_string(p.result_h);
+}
+
+int64_t count_unrolled(const Problem& p, const Params& params) {
+  const int64_t pooled = p.window_h > 0 ? p.window_h * p.window_w : 1;
+  int64_t taps = 1;
+  if (depthwise(p)) {
+    if (p.reduce_w * p.reduce_h <= kMostUnrolledTaps) taps = p.reduce_w * p.reduce_h;
+  } else if (p.padded && p.reduce_w <= 3) {
+    taps = p.reduce_w;
+  }
+  return std::max(accumulators(p, params) * taps, pooled * params.b);
+}
+
+std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
+  std::vector<Params> list = other_tiles(params);
+  if (!single_pixel(p)) {
+    const int64_t rows = params.rows;
+    vary(list, params, &Params::rows,
+         {0, rows / 2, rows - 1, rows + 1, rows * 2, p.result_h / 2, p.result_h / 4});
+  }
+  keep_fitting(list, p.machine, [&](const Params& each) { return accumulators(p, each); });
+  return list;
+}
+
 }  // namespace
 
 Params choose_conv_channel(const Problem& problem) {
@@ -55,7 +118,6 @@ Params choose_conv_channel(const Problem& problem) {
   Params params;
   params.schedule = "conv_channel";
   const int64_t vectors = (problem.c + machine.lanes - 1) / machine.lanes;
-  const int64_t panel = problem.reduce_c * problem.reduce_h * problem.reduce_w * machine.lanes * 4;
   if (depthwise(problem)) {
     params.a = std::min<int64_t>(problem.w, 4);
     params.b = 1;
@@ -68,21 +130,23 @@ Params choose_conv_channel(const Problem& problem) {
       if (window * a * params.b + params.b + 1 <= machine.registers * 3 / 4) params.a = a;
     }
   } else {
-    const int64_t columns = single_pixel(problem) ? problem.n : problem.w;
-    const Tile tile = choose_tile(columns, vectors, machine, panel, VectorTail::allowed);
+    const int64_t columns = columns_of(problem);
+    const Tile tile =
+        choose_tile(columns, vectors, machine, panel_bytes(problem), VectorTail::allowed);
     params.a = tile.a;
     params.b = columns == 1 ? std::min(kVectorsOfSingleColumn, vectors) : tile.b;
-    params.predicted = tile_efficiency(params.a, params.b, columns, vectors, machine, panel);
   }
   params.why = "rule: " + std::to_string(params.a) +
                (single_pixel(problem) ? " images" : " pixels") + " x " + std::to_string(params.b) +
                " vectors of channels";
-  params.tasks = worth_parallel(problem.flops, problem.bytes, machine) ? kTasks : 1;
   params.rows = rows_of_block(problem, (vectors + params.b - 1) / params.b);
+  complete(problem, params);
   return params;
 }
 
-void apply_conv_channel(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+namespace {
+
+void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   using Halide::MemoryType;
   using Halide::Var;
   Dimensions d;
@@ -199,10 +263,15 @@ void apply_conv_channel(const Problem& problem, const Params& params, KernelFunc
       .unroll(d.y)
       .unroll(d.n);
   if (depthwise(problem)) {
-    if (problem.reduce_w * problem.reduce_h <= 25) update.unroll(r[0]).unroll(r[1]);
+    if (problem.reduce_w * problem.reduce_h <= kMostUnrolledTaps) update.unroll(r[0]).unroll(r[1]);
   } else if (problem.padded && problem.reduce_w <= 3) {
     update.unroll(r[0]);
   }
 }
+
+}  // namespace
+
+const Schedule schedules::conv_channel = {"conv_channel", find_obstacle,   complete,
+                                          count_unrolled, find_neighbours, apply_schedule};
 
 }  // namespace cnnc

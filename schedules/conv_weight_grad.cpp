@@ -97,10 +97,78 @@ bool holds_taps(const Problem& p) {
   return p.groups > 1 && p.c == 1 && p.n == p.groups && p.h * p.w <= 2 * p.machine.registers / 3;
 }
 
-// Whether it is a product of two matrices, with nothing to share between taps.
-bool has_one_tap(const Problem& p) {
-  return p.groups == 1 && p.h * p.w == 1 && p.staged_row_bytes == 0;
+// Of the output gradient of so many channels.
+int64_t staged_bytes(const Problem& p, int64_t channels) {
+  return p.staged_row_bytes / std::max<int64_t>(1, p.n) * p.reduce_h * p.reduce_c * channels;
 }
+
+Blocks blocks_of(const Params& params) { return {params.block_n, params.block_c, params.rows}; }
+
+void complete(const Problem& p, Params& params) {
+  params.tasks =
+      worth_parallel(p.flops, p.bytes, p.machine) ? (p.n + params.block_n - 1) / params.block_n : 1;
+  // The model takes one cycle for a multiply-add.
+  params.predicted = static_cast<double>(p.c * p.h * p.w * p.reduce_h * p.reduce_w) *
+                     static_cast<double>(p.reduce_c / p.machine.lanes) /
+                     cycles_per_output(p, params, blocks_of(params));
+}
+
+std::string find_obstacle(const Problem& p, const Params& params) {
+  if (p.family != "conv_weight_grad" || p.vectors != VectorDimension::batch) {
+    return "is for weight gradients of convolutions with the batch innermost";
+  }
+  if (params.columns != 0) return "has no columns";
+  const int64_t group_outputs = p.n / p.groups;
+  if (params.a > p.c) return "a must not exceed the " + std::to_string(p.c) + " input channels";
+  if (group_outputs % params.b != 0) {
+    return "b must divide a group's " + std::to_string(group_outputs) + " output channels";
+  }
+  if (params.block_n < 1 || params.block_n % params.b != 0 || p.n % params.block_n != 0) {
+    return "block_n must be a multiple of b that divides " + std::to_string(p.n);
+  }
+  if (params.block_c < 1 || p.c % params.block_c != 0) {
+    return "block_c must divide " + std::to_string(p.c);
+  }
+  if (params.rows < 1 || params.rows > p.reduce_h) {
+    return "rows must be from 1 to " + std::to_string(p.reduce_h);
+  }
+  if (sum_bytes(p, params, blocks_of(params)) > kMostSumBytes) {
+    return "the sums of a block do not fit the stack";
+  }
+  if (!params.stages_input) return "";
+  if (p.staged_row_bytes == 0) return "no gradient is computed here that could be staged";
+  const bool fits = params.block_n == params.b && params.rows == p.reduce_h &&
+                    staged_bytes(p, params.b) <= kMostStagedBytes;
+  return fits ? "" : "a staged gradient is that of one tile and all rows, and fits the stack";
+}
+
+int64_t accumulators(const Problem& p, const Params& params) {
+  return params.a * params.b * (holds_taps(p) ? p.h * p.w : 1);
+}
+
+std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
+  std::vector<Params> list;
+  for (Params each : other_tiles(params)) {
+    // Blocks stay near where they were, in whole tiles.
+    each.block_n =
+        params.stages_input
+            ? each.b
+            : std::max<int64_t>(1, params.block_n / std::max<int64_t>(1, each.b)) * each.b;
+    list.push_back(each);
+  }
+  const int64_t n = params.block_n, c = params.block_c, rows = params.rows;
+  vary(list, params, &Params::block_n, {n / 2, n * 2, params.b});
+  vary(list, params, &Params::block_c, {c / 2, c * 2, 1, p.c});
+  vary(list, params, &Params::rows, {(rows + 1) / 2, rows * 2, 1, p.reduce_h});
+  if (params.stages_input) {
+    list.push_back(params);
+    list.back().stages_input = false;
+  }
+  keep_fitting(list, p.machine, [&](const Params& each) { return accumulators(p, each); });
+  return list;
+}
+
+}  // namespace
 
 // One tap: the tile that does the most with what it loads. Its bands of rows are long enough that
 // their ends do not count, and as short as that allows: the caches keep what is read again.
@@ -152,38 +220,23 @@ void choose_taps(const Problem& problem, Params& params) {
                           group_outputs % params.b != 0)) {
     --params.b;
   }
-  const int64_t staged = problem.staged_row_bytes / std::max<int64_t>(1, problem.n) *
-                         problem.reduce_h * problem.reduce_c * params.b;
-  params.stages_input = problem.staged_row_bytes > 0 && staged <= kMostStagedBytes;
-  if (holds_taps(problem)) {
-    // Channels share nothing: each is read from end to end.
-    params.block_c = 1;
-    params.block_n = std::min(problem.n, kMostBlock);
-    params.rows = problem.reduce_h;
-    params.band_rows = problem.reduce_h;
-    params.separates_border = problem.padded;
-    return;
-  }
+
+  params.stages_input =
+      problem.staged_row_bytes > 0 && staged_bytes(problem, params.b) <= kMostStagedBytes;
   const Blocks best = choose_blocks(problem, params);
   params.block_n = best.n;
   params.block_c = best.c;
   params.rows = best.rows;
-  // The model takes one cycle for a multiply-add.
-  params.predicted =
-      static_cast<double>(problem.c * problem.h * problem.w * problem.reduce_h * problem.reduce_w) *
-      static_cast<double>(problem.reduce_c / problem.machine.lanes) /
-      cycles_per_output(problem, params, best);
   params.why = "rule: " + std::to_string(params.a) + " input x " + std::to_string(params.b) +
-               " output channels, lanes over the batch; blocks of " +
-               std::to_string(params.block_c) + " x " + std::to_string(params.block_n) +
-               " channels, " + std::to_string(params.rows) + " rows";
-  params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine)
-                     ? (problem.n + params.block_n - 1) / params.block_n
-                     : 1;
+               " output channels, lanes over the batch; blocks of " + std::to_string(best.c) +
+               " x " + std::to_string(best.n) + " channels, " + std::to_string(best.rows) + " rows";
+  complete(problem, params);
   return params;
 }
 
-void apply_conv_weight_grad(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+namespace {
+
+void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   using Halide::Var;
   Dimensions d;
   Var l("l"), ci("ci"), co("co"), cb("cb"), ni("ni"), no("no"), task("task");
@@ -241,5 +294,10 @@ void apply_conv_weight_grad(const Problem& problem, const Params& params, Kernel
     store_vectors_innermost(funcs.staged, problem.vectors);
   }
 }
+
+}  // namespace
+
+const Schedule schedules::conv_weight_grad = {"conv_weight_grad", find_obstacle,   complete,
+                                              accumulators,       find_neighbours, apply_schedule};
 
 }  // namespace cnnc

@@ -12,6 +12,7 @@
 namespace cnnc {
 namespace {
 
+constexpr int64_t kTasks = 16;
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 
 bool has_argument(const Halide::Func& func, const Halide::Var& argument) {
@@ -50,18 +51,29 @@ void schedule_stage(Halide::Func& stage, const Halide::Var& vector, int lanes,
   }
 }
 
+void complete(const Problem& p, Params& params) {
+  params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
+}
+
+std::string find_obstacle(const Problem&, const Params&) { return ""; }
+
+int64_t count_unrolled(const Problem&, const Params&) { return 1; }
+
+std::vector<Params> find_neighbours(const Problem&, const Params&) { return {}; }
+
 }  // namespace
 
 Params choose_generic(const Problem& problem) {
-  constexpr int64_t kTasks = 16;
   Params params;
   params.schedule = "generic";
   params.why = "generic";
-  params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine) ? kTasks : 1;
+  complete(problem, params);
   return params;
 }
 
-void apply_generic(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+namespace {
+
+void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   using Halide::Var;
   const int lanes = problem.machine.lanes;
   const bool batch = problem.vectors == VectorDimension::batch;
@@ -100,5 +112,10 @@ void apply_generic(const Problem& problem, const Params& params, KernelFuncs& fu
     }
   }
 }
+
+}  // namespace
+
+const Schedule schedules::generic = {"generic",      find_obstacle,   complete,
+                                     count_unrolled, find_neighbours, apply_schedule};
 
 }  // namespace cnnc

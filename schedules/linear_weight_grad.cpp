@@ -13,7 +13,48 @@ namespace cnnc {
 namespace {
 
 constexpr int64_t kTasks = 8;
+constexpr int64_t kMostStagedBytes = 1 << 20;
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
+
+void complete(const Problem& p, Params& params) {
+  params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
+  const int64_t width = params.b * p.machine.lanes;
+  params.scratch = {width, p.reduce_c, (p.c + width - 1) / width};
+}
+
+std::string find_obstacle(const Problem& p, const Params& params) {
+  if (p.family != "linear_weight_grad" || p.vectors != VectorDimension::batch) {
+    return "is for weight gradients of linear layers with the batch innermost";
+  }
+  if (params.columns != 0 || params.block_c != 0 || params.block_n != 0 || params.stages_input) {
+    return "has no columns or blocks of channels, and stages no input";
+  }
+  if (params.a > p.n) return "a must not exceed the " + std::to_string(p.n) + " outputs";
+  if (params.rows == 0) return "";
+  if (params.rows % params.a != 0 || p.n % params.rows != 0) {
+    return "rows must be a multiple of a that divides " + std::to_string(p.n);
+  }
+  const bool fits = params.rows * p.c * 4 <= kMostStagedBytes;
+  return fits ? "" : "the staged rows do not fit the stack";
+}
+
+int64_t count_unrolled(const Problem& p, const Params& params) {
+  const int64_t packing = p.machine.lanes;  // vectors that are transposed
+  return std::max(params.a * params.b, packing);
+}
+
+std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
+  std::vector<Params> list;
+  for (Params each : other_tiles(params)) {
+    const int64_t tiles = params.rows / params.a;
+    each.rows = tiles * each.a;
+    list.push_back(each);
+  }
+  vary(list, params, &Params::rows,
+       {0, params.rows - params.a, params.rows + params.a, params.rows / 2, params.rows * 2});
+  keep_fitting(list, p.machine, [](const Params& each) { return each.a * each.b; });
+  return list;
+}
 
 }  // namespace
 
@@ -35,16 +76,16 @@ Params choose_linear_weight_grad(const Problem& problem) {
     const bool fits = rows * problem.c * 4 <= problem.machine.l2_bytes / 2;
     if (problem.n % rows == 0 && fits) params.rows = rows;
   }
-  const int64_t width = params.b * problem.machine.lanes;
-  params.scratch = {width, problem.reduce_c, (problem.c + width - 1) / width};
   params.why = "rule: " + std::to_string(params.a) + " outputs x " + std::to_string(params.b) +
                " vectors of inputs" +
                (params.rows > 0 ? ", " + std::to_string(params.rows) + " rows staged" : "");
-  params.tasks = worth_parallel(problem.flops, problem.bytes, problem.machine) ? kTasks : 1;
+  complete(problem, params);
   return params;
 }
 
-void apply_linear_weight_grad(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+namespace {
+
+void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   using Halide::Var;
   Dimensions d;
   Var ki("ki"), ko("ko"), mi("mi"), mo("mo"), mb("mb");
@@ -72,8 +113,11 @@ void apply_linear_weight_grad(const Problem& problem, const Params& params, Kern
         .vectorize(ci, lanes)
         .unroll(ci);
     if (params.tasks > 1) {
-      const int64_t blocks = (problem.n + rows - 1) / rows;
-      result.parallel(mb, static_cast<int>(std::max<int64_t>(1, blocks / params.tasks)), kGuard);
+      // Chunks are whole, as blocks are: else the extent of the last one would not be constant.
+      const int64_t blocks = problem.n / rows;
+      int64_t chunk = std::max<int64_t>(1, blocks / params.tasks);
+      while (blocks % chunk != 0) --chunk;
+      result.parallel(mb, static_cast<int>(chunk), Halide::TailStrategy::RoundUp);
     }
     funcs.anchor.compute_at(result, mb)
         .store_in(Halide::MemoryType::Register)
@@ -103,5 +147,10 @@ void apply_linear_weight_grad(const Problem& problem, const Params& params, Kern
   if (params.tasks > 1) packed.parallel(p[2], 8, kGuard);
   funcs.scratch = packed;
 }
+
+}  // namespace
+
+const Schedule schedules::linear_weight_grad = {
+    "linear_weight_grad", find_obstacle, complete, count_unrolled, find_neighbours, apply_schedule};
 
 }  // namespace cnnc

@@ -1,8 +1,19 @@
 #include "schedules/schedule.h"
 
+#include <algorithm>
+
 #include "compiler/support/check.h"
 
 namespace cnnc {
+namespace {
+
+const Schedule& schedule_of(const Params& params) {
+  const Schedule* found = find_schedule(params.schedule);
+  CNNC_CHECK(found != nullptr, "no schedule " + params.schedule);
+  return *found;
+}
+
+}  // namespace
 
 void store_vectors_innermost(Halide::Func& func, VectorDimension vectors) {
   const std::string innermost = vectors == VectorDimension::batch ? "n" : "c";
@@ -50,17 +61,46 @@ Params choose(const Problem& problem) {
   return choose_generic(problem);
 }
 
-void apply(const Problem& problem, const Params& params, KernelFuncs& funcs) {
-  if (params.schedule == "conv_batch") return apply_conv_batch(problem, params, funcs);
-  if (params.schedule == "conv_channel") return apply_conv_channel(problem, params, funcs);
-  if (params.schedule == "winograd") return apply_winograd(problem, params, funcs);
-  if (params.schedule == "conv_weight_grad") return apply_conv_weight_grad(problem, params, funcs);
-  if (params.schedule == "linear_weight_grad") {
-    return apply_linear_weight_grad(problem, params, funcs);
+const Schedule* find_schedule(const std::string& name) {
+  for (const Schedule* schedule :
+       {&schedules::conv_batch, &schedules::conv_channel, &schedules::winograd,
+        &schedules::conv_weight_grad, &schedules::linear_weight_grad, &schedules::channel_sum,
+        &schedules::generic}) {
+    if (name == schedule->name) return schedule;
   }
-  if (params.schedule == "channel_sum") return apply_channel_sum(problem, params, funcs);
-  CNNC_CHECK(params.schedule == "generic", "no schedule " + params.schedule);
-  apply_generic(problem, params, funcs);
+  return nullptr;
+}
+
+void apply(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+  schedule_of(params).apply(problem, params, funcs);
+}
+
+int64_t unrolled(const Problem& problem, const Params& params) {
+  return schedule_of(params).unrolled(problem, params);
+}
+
+std::string obstacle(const Problem& problem, const Params& params) {
+  constexpr int64_t kMostA = 64, kMostB = 16;
+  const Schedule* schedule = find_schedule(params.schedule);
+  if (schedule == nullptr) return "there is no schedule \"" + params.schedule + "\"";
+  if (params.a < 1 || params.a > kMostA) return "a must be from 1 to " + std::to_string(kMostA);
+  if (params.b < 1 || params.b > kMostB) return "b must be from 1 to " + std::to_string(kMostB);
+  if (std::min({params.rows, params.columns, params.block_c, params.block_n}) < 0) {
+    return "rows, columns and blocks must not be negative";
+  }
+  return schedule->obstacle(problem, params);
+}
+
+Params completed(const Problem& problem, Params params) {
+  schedule_of(params).complete(problem, params);
+  return params;
+}
+
+std::vector<Params> simpler(const Problem& problem, const Params& params) {
+  std::vector<Params> result;
+  if (params.schedule == schedules::winograd.name) result.push_back(choose_conv_channel(problem));
+  if (params.schedule != schedules::generic.name) result.push_back(choose_generic(problem));
+  return result;
 }
 
 }  // namespace cnnc

@@ -8,6 +8,7 @@
 #include <Halide.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -86,7 +87,23 @@ struct KernelFuncs {
   Halide::Func scratch;
 };
 
+// The rule's choice.
 [[nodiscard]] Params choose(const Problem& problem);
+// Simpler schedules than that of `params`, which compile faster and run slower: the last is the
+// generic one, which computes anything. Empty for the generic schedule.
+[[nodiscard]] std::vector<Params> simpler(const Problem& problem, const Params& params);
+// Params near those given that may be faster: other numbers, another schedule. All of them are
+// possible, and their register tiles fit the registers.
+[[nodiscard]] std::vector<Params> neighbours(const Problem& problem, const Params& params);
+// Why the Params cannot compute the problem; empty if they can.
+[[nodiscard]] std::string obstacle(const Problem& problem, const Params& params);
+// Params that are possible, with the numbers that follow from the others: tasks, scratch and what
+// is predicted.
+[[nodiscard]] Params completed(const Problem& problem, Params params);
+// Vector multiply-adds in the largest loop body that the schedule unrolls. The time that a kernel
+// takes to compile grows with it.
+[[nodiscard]] int64_t unrolled(const Problem& problem, const Params& params);
+// Places and orders the Funcs.
 void apply(const Problem& problem, const Params& params, KernelFuncs& funcs);
 
 // Cycles that a register tile of a broadcasts x b vectors costs per step of the reduction, and the
@@ -119,21 +136,40 @@ void store_vectors_innermost(Halide::Func& func, VectorDimension vectors);
 // Whether work of that size is worth a parallel loop.
 [[nodiscard]] bool worth_parallel(int64_t flops, int64_t bytes, const Machine& machine);
 
-// The families. Contracts are in their files.
+// A way to compute kernels. Its numbers and limits are described in its file.
+struct Schedule {
+  const char* name;
+  std::string (*obstacle)(const Problem&, const Params&);
+  void (*complete)(const Problem&, Params&);
+  int64_t (*unrolled)(const Problem&, const Params&);
+  // Of this schedule. Not all of them need be possible.
+  std::vector<Params> (*neighbours)(const Problem&, const Params&);
+  void (*apply)(const Problem&, const Params&, KernelFuncs&);
+};
+namespace schedules {
+extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, linear_weight_grad,
+    channel_sum, generic;
+}  // namespace schedules
+[[nodiscard]] const Schedule* find_schedule(const std::string& name);  // null: none
+[[nodiscard]] std::vector<std::string> schedule_names();
+
+// The rules.
 [[nodiscard]] Params choose_conv_batch(const Problem&);
-void apply_conv_batch(const Problem&, const Params&, KernelFuncs&);
 [[nodiscard]] Params choose_conv_channel(const Problem&);
-void apply_conv_channel(const Problem&, const Params&, KernelFuncs&);
 // Whether Winograd's algorithm applies and pays; its Params if it does.
 [[nodiscard]] std::optional<Params> choose_winograd(const Problem&);
-void apply_winograd(const Problem&, const Params&, KernelFuncs&);
 [[nodiscard]] Params choose_conv_weight_grad(const Problem&);
-void apply_conv_weight_grad(const Problem&, const Params&, KernelFuncs&);
 [[nodiscard]] Params choose_linear_weight_grad(const Problem&);
-void apply_linear_weight_grad(const Problem&, const Params&, KernelFuncs&);
 [[nodiscard]] Params choose_channel_sum(const Problem&);
-void apply_channel_sum(const Problem&, const Params&, KernelFuncs&);
 [[nodiscard]] Params choose_generic(const Problem&);
-void apply_generic(const Problem&, const Params&, KernelFuncs&);
+
+// For neighbours: Params with other values of one number, and with a larger, smaller, longer or
+// wider register tile.
+void vary(std::vector<Params>& list, const Params& from, int64_t Params::* number,
+          const std::vector<int64_t>& values);
+[[nodiscard]] std::vector<Params> other_tiles(const Params& from);
+// Keeps those whose accumulators, as counted, fit the registers beside what a step loads.
+void keep_fitting(std::vector<Params>& list, const Machine& machine,
+                  const std::function<int64_t(const Params&)>& accumulators);
 
 }  // namespace cnnc

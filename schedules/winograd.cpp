@@ -48,24 +48,73 @@ bool has_panels_as_tasks(const Problem& p, const Params& params) {
 }
 
 // Cycles of an image.
-double cycles(const Problem& p, int64_t tile_rows, const Tile& tile, int64_t blocks) {
+double cycles(const Problem& p, int64_t tile_rows, double efficiency, int64_t blocks) {
   constexpr double kWeightBytesPerCycle = 24;
   const auto d = [](int64_t value) { return static_cast<double>(value); };
   const double tiles = d(tile_rows * ceil_div(p.w, kTile));
   const double vectors = d(ceil_div(p.c, p.machine.lanes));
-  const double multiply = kProducts * d(p.reduce_c) * tiles * vectors / 2 / tile.efficiency;
+  const double multiply = kProducts * d(p.reduce_c) * tiles * vectors / 2 / efficiency;
   const double weights = kProducts * d(p.reduce_c * p.c) * 4 / kWeightBytesPerCycle;
   return d(blocks) * (multiply + weights);
+}
+
+bool applies(const Problem& p) {
+  return p.winograd && p.family == "conv" && p.vectors == VectorDimension::channel && p.rank == 4 &&
+         p.groups == 1 && p.reduce_h == 3 && p.reduce_w == 3 && p.stride_h == 1 &&
+         p.stride_w == 1 && p.dilation_h == 1 && p.dilation_w == 1 &&
+         p.reduce_c % p.machine.lanes == 0;
+}
+
+void complete(const Problem& p, Params& params) {
+  const int64_t blocks = ceil_div(ceil_div(p.h, kTile), params.rows);
+  params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? blocks * p.n : 1;
+  // The multiply-adds of a direct convolution, which flops count, at two a cycle.
+  const int64_t vectors = ceil_div(p.c, p.machine.lanes);
+  const double direct =
+      static_cast<double>(p.reduce_c * p.reduce_h * p.reduce_w * p.h * p.w * vectors) / 2;
+  const double efficiency = tile_efficiency(params.a, params.b, params.rows * ceil_div(p.w, kTile),
+                                            vectors, p.machine, 0);
+  params.predicted = direct / cycles(p, params.rows, efficiency, blocks);
+}
+
+std::string find_obstacle(const Problem& p, const Params& params) {
+  if (!applies(p)) return "is for 3x3 convolutions with constant weights, where it is allowed";
+  if (params.columns != 0 || params.block_c != 0 || params.block_n != 0 || params.stages_input) {
+    return "has no columns or blocks of channels, and stages nothing";
+  }
+  const int64_t all_rows = ceil_div(p.h, kTile);
+  if (params.rows < 1 || params.rows > all_rows) {
+    return "rows must be from 1 to " + std::to_string(all_rows);
+  }
+  if (p.window_h > 0 && !suits_pooling(p, params.rows)) {
+    return "blocks of so many rows cut the windows of the pooling";
+  }
+  if (params.b > ceil_div(p.c, p.machine.lanes)) return "b must not exceed the vectors of channels";
+  if (params.a > params.rows * ceil_div(p.w, kTile)) return "a must not exceed a block's tiles";
+  if (stack_bytes(p, params.rows, params.b) > kMostStackBytes) {
+    return "a block does not fit the stack";
+  }
+  return "";
+}
+
+int64_t count_unrolled(const Problem&, const Params& params) {
+  constexpr int64_t kTransforms = 36 * 6;  // sums of up to six terms
+  return std::max(params.a * params.b, kTransforms);
+}
+
+std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
+  std::vector<Params> list = other_tiles(params);
+  vary(list, params, &Params::rows,
+       {params.rows - 1, params.rows + 1, params.rows / 2, params.rows * 2});
+  keep_fitting(list, p.machine, [](const Params& each) { return each.a * each.b; });
+  return list;
 }
 
 }  // namespace
 
 std::optional<Params> choose_winograd(const Problem& problem) {
   const Problem& p = problem;
-  if (!p.winograd || p.vectors != VectorDimension::channel || p.rank != 4 || p.groups > 1 ||
-      p.reduce_h != 3 || p.reduce_w != 3 || p.stride_h != 1 || p.stride_w != 1 ||
-      p.dilation_h != 1 || p.dilation_w != 1 || p.reduce_c < kLeastChannels ||
-      p.c < kLeastChannels || p.reduce_c % p.machine.lanes != 0 || p.h < kLeastExtent ||
+  if (!applies(p) || p.reduce_c < kLeastChannels || p.c < kLeastChannels || p.h < kLeastExtent ||
       p.w < kLeastExtent) {
     return {};
   }
@@ -80,30 +129,26 @@ std::optional<Params> choose_winograd(const Problem& problem) {
         choose_tile(rows * ceil_div(p.w, kTile), vectors, p.machine, 0, VectorTail::allowed);
     if (stack_bytes(p, rows, tile.b) > kMostStackBytes) continue;
     const bool stays = stack_bytes(p, rows, tile.b) <= p.machine.l2_bytes * 3 / 4;
-    double cost = cycles(p, rows, tile, blocks) * (stays ? 1 : 1.3);
+    double cost = cycles(p, rows, tile.efficiency, blocks) * (stays ? 1 : 1.3);
     if (blocks * p.n < 2) cost *= 1.3;  // nothing for a second core
     if (least != 0 && cost >= least) continue;
     least = cost;
     params.a = tile.a;
     params.b = tile.b;
     params.rows = rows;
-    // What a direct convolution would take with two multiply-adds a cycle, as flops count those.
-    params.predicted = static_cast<double>(p.reduce_c * p.reduce_h * p.reduce_w * p.h * p.w) *
-                       static_cast<double>(vectors) / 2 / cycles(p, rows, tile, blocks);
   }
   if (least == 0) return {};
   params.schedule = "winograd";
   params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " tiles x " +
                std::to_string(params.b) + " vectors of channels, blocks of " +
                std::to_string(params.rows) + " rows of tiles";
-  if (worth_parallel(p.flops, p.bytes, p.machine)) {
-    const int64_t blocks = blocks_of(p, params.rows);
-    params.tasks = blocks > 1 ? blocks : ceil_div(vectors, params.b);
-  }
+  complete(p, params);
   return params;
 }
 
-void apply_winograd(const Problem& problem, const Params& params, KernelFuncs& funcs) {
+namespace {
+
+void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& funcs) {
   using Halide::MemoryType;
   using Halide::TailStrategy;
   using Halide::Var;
@@ -211,5 +256,10 @@ void apply_winograd(const Problem& problem, const Params& params, KernelFuncs& f
       .unroll(i)
       .unroll(k);
 }
+
+}  // namespace
+
+const Schedule schedules::winograd = {"winograd",     find_obstacle,   complete,
+                                      count_unrolled, find_neighbours, apply_schedule};
 
 }  // namespace cnnc

@@ -151,6 +151,17 @@ void declare(CLI::App& app, Options& options) {
                "Sum convolutions directly: slower where\n"
                "Winograd's algorithm applies, and rounds less")
       ->group("Compilation");
+  app.add_option("--tuned", options.compile.tuned,
+                 "Schedules that cnnc-tune found; they go before\n"
+                 "the rules")
+      ->type_name("FILE")
+      ->group("Compilation");
+  app.add_option("--compile-budget", options.compile.compile_budget,
+                 "Vector operations that a kernel may unroll; one\n"
+                 "with more gets a simpler schedule. Default: 4096")
+      ->type_name("N")
+      ->check(cli::whole_number(1, int64_t{1} << 40))
+      ->group("Compilation");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
 
@@ -244,6 +255,7 @@ int compile_model(Options options, const Emission& emission) {
   }
   const Result<Object> object = compile(*model, *weights, options.compile);
   if (!object) return cli::report(object.diagnostics());
+  cli::report(object->notes);
   const Status written = object->write(object_path);
   return written ? cli::kDone : cli::report(written.diagnostics());
 }

@@ -6,6 +6,7 @@
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
+#include "compiler/driver/tuned_file.h"
 #include "compiler/frontend/model.h"
 #include "compiler/support/aligned_memory.h"
 #include "tools/bench/measure.h"
@@ -38,6 +39,7 @@ struct Options {
   std::string what = "train";
   std::string model = "models/mnist_cnn.json";
   std::string target = "host";
+  std::string tuned;
   std::vector<std::string> problems;
   std::vector<std::string> directions = {"fwd"};
   int64_t batch = 0;
@@ -52,7 +54,7 @@ class Bench {
   explicit Bench(const Options& options) : options_(options), threads_(options.threads) {}
 
   Status run() {
-    Result<KernelTarget> target = parse_target(options_.target);
+    Result<KernelTarget> target = target_with_tuned(options_.target, options_.tuned);
     if (!target) return target.diagnostics();
     if (!runs_here(*target)) {
       return error("target \"" + options_.target + "\" is not one that this machine runs");
@@ -241,6 +243,7 @@ int run(int argc, char** argv) {
                  "the machine to compile for, which must be able to run here (host)")
       ->check(cli::known_target())
       ->option_text("TARGET");
+  app.add_option("--tuned", options.tuned, "schedules that cnnc-tune found")->option_text("FILE");
   app.add_flag("--json", options.json, "one JSON object per line");
   cli::set_help(app, "cnnc-bench [options] [peak|train|infer|kernels|compile]", kFooter);
   if (const std::optional<int> code = cli::parse_command_line(app, argc, argv)) return *code;

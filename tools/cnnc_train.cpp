@@ -113,6 +113,11 @@ void declare(CLI::App& app, Options& options) {
       ->type_name("TARGET")
       ->check(cli::known_target())
       ->group("Compilation");
+  app.add_option("--tuned", options.trainer.tuned,
+                 "Schedules that cnnc-tune --train found; they go\n"
+                 "before the rules")
+      ->type_name("FILE")
+      ->group("Compilation");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
   cli::set_help(
@@ -213,6 +218,7 @@ int train_model(Options options, const std::string& resume_command) {
   options.trainer.use_cache = !options.no_cache;
   Result<Trainer> trainer = Trainer::create(*model, options.trainer);
   if (!trainer) return cli::report(trainer.diagnostics());
+  cli::report(trainer->notes());
   if (options.resume) {
     const Result<std::string> loaded = trainer->load_checkpoint(options.resume_from);
     if (!loaded) return cli::report(loaded.diagnostics());

@@ -7,8 +7,11 @@
 #include "compiler/codegen/packing.h"
 #include "compiler/plan/plan.h"
 #include "schedules/schedule.h"
+#include "schedules/tuned.h"
 
 namespace cnnc {
+
+inline constexpr int64_t kCompileBudget = 4096;
 
 // The target of kernels and of the program around them.
 struct KernelTarget {
@@ -16,6 +19,10 @@ struct KernelTarget {
   Machine machine;
   bool checked = false;  // with Halide's run-time assertions: for tests
   bool winograd = true;  // allows Winograd's algorithm where weights are constant
+  std::shared_ptr<const TunedTable> tuned;  // goes before the rules; null: nothing does
+  // Vector multiply-adds that a schedule may unroll; a kernel with more gets a simpler schedule. A
+  // bound on its code and on the time to compile it that gives the same bytes on every machine.
+  int64_t compile_budget = kCompileBudget;
 };
 
 // "host", Halide's target strings, and friendly names: "x86-64-v3", "avx2", "sse41", "arm-64", ...
@@ -40,6 +47,7 @@ struct KernelSpec {
   Params params;
   std::vector<KernelArgument> arguments;  // inputs, outputs, scratch
   std::string signature;                  // kernels with the same signature are the same code
+  Diagnostics diagnostics;                // errors: a tuned entry is impossible; notes
 };
 
 // What is to be computed and how, without compiling anything. Constants that the kernel's schedule

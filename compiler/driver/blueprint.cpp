@@ -59,6 +59,7 @@ int32_t Blueprint::add_kernel(const std::shared_ptr<const Graph>& graph, const K
   const auto [found, is_new] =
       by_signature_.emplace(spec.signature, static_cast<int32_t>(program_.kernels.size()));
   if (is_new) {
+    diagnostics_.insert(diagnostics_.end(), spec.diagnostics.begin(), spec.diagnostics.end());
     KernelSource source{graph, kernel, std::move(spec), program_.name + "_" + kernel.name};
     for (const KernelSource& other : sources_) {
       if (other.name == source.name) {
@@ -174,8 +175,8 @@ std::vector<Blueprint::Call> Blueprint::calls(const std::string& entry) const {
       const KernelSource& source = sources_[call.kernel];
       std::string shape = to_string(source.spec.problem);
       if (shape.empty()) shape = to_string(source.graph->type(source.kernel.outputs[0]));
-      result.push_back({source.name, std::move(shape), source.kernel.flops, source.kernel.bytes,
-                        source.spec.params});
+      result.push_back({source.name, source.spec.problem, std::move(shape), source.kernel.flops,
+                        source.kernel.bytes, source.spec.params});
     }
   }
   return result;
@@ -183,6 +184,23 @@ std::vector<Blueprint::Call> Blueprint::calls(const std::string& entry) const {
 
 int64_t Blueprint::workspace_bytes(const std::string& entry) const {
   return workspace_bytes_.at(entry);
+}
+
+Status Blueprint::check() const {
+  Diagnostics errors;
+  for (const Diagnostic& each : diagnostics_) {
+    if (each.severity == Severity::error) errors.push_back(each);
+  }
+  if (!errors.empty()) return errors;
+  return success();
+}
+
+Diagnostics Blueprint::notes() const {
+  Diagnostics result;
+  for (const Diagnostic& each : diagnostics_) {
+    if (each.severity != Severity::error) result.push_back(each);
+  }
+  return result;
 }
 
 std::string Blueprint::key() const {
@@ -218,6 +236,8 @@ std::string Blueprint::compile_source(const KernelSource& source, KernelForm for
 }
 
 Result<std::string> Blueprint::compile(Emit kind, int threads) const {
+  const Status possible = check();
+  if (!possible) return possible.diagnostics();
   Program program = program_;
   // The largest first, so that the threads finish together.
   std::vector<int64_t> order(sources_.size());

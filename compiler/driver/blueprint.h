@@ -34,6 +34,11 @@ class Blueprint {
   // Bytes that the workspace of an entry needs: the plan's and the kernels' scratch memory.
   [[nodiscard]] int64_t workspace_bytes(const std::string& entry) const;
 
+  // Errors if a tuned entry cannot compute the kernel it is for; else there is an object.
+  [[nodiscard]] Status check() const;
+  // What is remarkable about the choice of schedules.
+  [[nodiscard]] Diagnostics notes() const;
+
   [[nodiscard]] std::string key() const;
   // Object bytes, assembly or LLVM's text. Kernels are compiled on up to `threads` threads.
   [[nodiscard]] Result<std::string> compile(Emit kind, int threads) const;
@@ -42,6 +47,7 @@ class Blueprint {
   // The kernel calls of an entry: names, and what is known of the kernels.
   struct Call {
     std::string kernel;
+    Problem problem;
     std::string shape;  // of the problem, or of the result where there is no anchor
     int64_t flops = 0;
     int64_t bytes = 0;
@@ -69,6 +75,7 @@ class Blueprint {
   std::map<std::string, int32_t> by_signature_;
   std::map<std::string, int32_t> constant_index_;
   std::map<std::string, int64_t> workspace_bytes_;
+  Diagnostics diagnostics_;
 };
 
 }  // namespace cnnc

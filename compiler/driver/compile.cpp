@@ -6,6 +6,7 @@
 #include "compiler/driver/explain.h"
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
+#include "compiler/driver/tuned_file.h"
 #include "compiler/support/files.h"
 #include "compiler/weights/init.h"
 #include "compiler/weights/safetensors.h"
@@ -45,8 +46,9 @@ struct Prepared {
 
 Result<Prepared> prepare(const Model& model, const TensorFile& weights,
                          const CompileOptions& options) {
-  Result<KernelTarget> target = parse_target(options.target);
+  Result<KernelTarget> target = target_with_tuned(options.target, options.tuned);
   if (!target) return target.diagnostics();
+  if (options.compile_budget > 0) target->compile_budget = options.compile_budget;
   target->winograd = options.winograd && model.description().winograd;
   Result<Graph> graph = inference_graph(model.description(), options.batch);
   if (!graph) return graph.diagnostics();
@@ -95,7 +97,7 @@ Result<Object> compile(const Model& model, const TensorFile& weights,
   if (!model.description().mean.empty() || !model.description().std.empty()) {
     header.input_note = "pixels from 0 to 1 (byte / 255); the network normalises them itself";
   }
-  return Object{prepared->prefix, std::move(*bytes), c_header(header)};
+  return Object{prepared->prefix, std::move(*bytes), c_header(header), blueprint.notes()};
 }
 
 Result<std::string> inspect(const Model& model, const TensorFile& weights,
@@ -105,6 +107,8 @@ Result<std::string> inspect(const Model& model, const TensorFile& weights,
   if (stage == Stage::graph) return print(prepared->plan.graph);
   if (stage == Stage::plan) return print(prepared->plan);
   const Blueprint blueprint = make_blueprint(*prepared, weights);
+  const Status possible = blueprint.check();
+  if (!possible) return possible.diagnostics();
   switch (stage) {
     case Stage::explain:
       return explain(blueprint.calls(prepared->prefix + "_run"));

@@ -17,6 +17,8 @@ int thread_count(int asked) {
 }
 
 Result<std::string> object_bytes(const Blueprint& blueprint, int threads, bool use_cache) {
+  const Status possible = blueprint.check();
+  if (!possible) return possible.diagnostics();
   const ObjectCache cache = use_cache ? ObjectCache::from_environment() : ObjectCache("", 0);
   const std::string key = cache.enabled() ? blueprint.key() : std::string();
   if (cache.enabled()) {

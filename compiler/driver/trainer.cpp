@@ -8,7 +8,7 @@
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
-#include "compiler/support/aligned_memory.h"
+#include "compiler/driver/tuned_file.h"
 #include "compiler/weights/safetensors.h"
 
 namespace cnnc {
@@ -70,6 +70,7 @@ struct Trainer::Impl {
 
   Model model;
   LoadedObject object;
+  Diagnostics notes;
   std::vector<StateTensor> tensors;
   AlignedMemory state;
   AlignedMemory work;
@@ -109,8 +110,9 @@ Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
 Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& options) {
-  Result<KernelTarget> target = parse_target(options.target);
+  Result<KernelTarget> target = target_with_tuned(options.target, options.tuned);
   if (!target) return target.diagnostics();
+  if (options.compile_budget > 0) target->compile_budget = options.compile_budget;
   target->checked = options.checked_kernels;
   Result<TrainingProgram> program = training_program(model.description(), *target);
   if (!program) return program.diagnostics();
@@ -123,6 +125,7 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
 
   auto impl = std::make_unique<Impl>(model, std::move(*object), state_tensors(step_plan),
                                      step_plan.state_bytes, program->workspace_bytes());
+  impl->notes = program->blueprint.notes();
   impl->step = impl->object.find("step");
   impl->evaluate = impl->object.find("evaluate");
   CNNC_CHECK(impl->step != nullptr && impl->evaluate != nullptr, "the object lacks its entries");
@@ -204,6 +207,7 @@ Evaluation Trainer::evaluate(const float* images, const int32_t* labels, int64_t
 }
 
 int64_t Trainer::batch_size() const { return impl_->model.batch_size(); }
+const Diagnostics& Trainer::notes() const { return impl_->notes; }
 int64_t Trainer::steps_done() const { return impl_->steps; }
 double Trainer::learning_rate() const { return impl_->lr; }
 void Trainer::set_learning_rate(double rate) { impl_->lr = static_cast<float>(rate); }

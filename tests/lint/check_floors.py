@@ -43,7 +43,7 @@ GENERATED = {"examples/digits/digits.c": {"mnist.h"}}
 RESTRICTED = {
     "Halide": ("compiler/ops", "schedules", "compiler/codegen", "tests"),
     "llvm": ("compiler/codegen", "compiler/driver", "tests"),
-    "nlohmann": ("compiler/frontend", "compiler/weights", "tools", "tests"),
+    "nlohmann": ("compiler/frontend", "compiler/weights", "compiler/driver", "tools", "tests"),
     "CLI": ("tools",),
 }
 

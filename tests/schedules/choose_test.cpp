@@ -59,4 +59,85 @@ TEST_CASE("Winograd's algorithm is for large 3x3 convolutions with stride 1") {
   }
 }
 
+TEST_CASE("what a rule chooses is possible, and so are its neighbours") {
+  std::vector<Problem> problems = {weight_gradient(32, 64, 3, 14, 64),
+                                   weight_gradient(1, 8, 3, 28, 32)};
+  Problem p;
+  p.family = "conv";
+  p.n = 64;
+  p.c = p.reduce_c = 64;
+  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 28;
+  p.reduce_h = p.reduce_w = 3;
+  p.padded = p.winograd = true;
+  problems.push_back(p);
+  p.vectors = VectorDimension::channel;
+  p.n = 1;
+  problems.push_back(p);
+  p.winograd = false;
+  problems.push_back(p);
+  p.family = "linear";
+  p.rank = 2;
+  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = p.reduce_h = p.reduce_w = 1;
+  p.reduce_c = 3136;
+  problems.push_back(p);
+  p.family = "linear_weight_grad";
+  p.vectors = VectorDimension::batch;
+  p.n = 512;
+  problems.push_back(p);
+  for (const Problem& each : problems) {
+    const Params rule = choose(each);
+    INFO(to_string(each) << ": " << to_string(rule));
+    CHECK(obstacle(each, rule).empty());
+    CHECK(completed(each, rule).tasks == rule.tasks);
+    CHECK(completed(each, rule).scratch == rule.scratch);
+    CHECK(unrolled(each, rule) >= 1);
+    const std::vector<Params> around = neighbours(each, rule);
+    CHECK(around.size() >= 2);
+    for (const Params& neighbour : around) {
+      INFO(to_string(neighbour));
+      CHECK(obstacle(each, neighbour).empty());
+    }
+  }
+}
+
+TEST_CASE("Params that cannot compute a problem are told from those that can") {
+  Problem p;
+  p.family = "conv";
+  p.vectors = VectorDimension::channel;
+  p.c = p.reduce_c = 64;
+  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 28;
+  Params params = choose(p);
+  REQUIRE(params.schedule == "conv_channel");
+  CHECK(obstacle(p, params).empty());
+  for (const auto& change :
+       {+[](Params& q) { q.schedule = "conv_bach"; }, +[](Params& q) { q.schedule = "conv_batch"; },
+        +[](Params& q) { q.schedule = "winograd"; }, +[](Params& q) { q.a = 0; },
+        +[](Params& q) { q.a = 29; }, +[](Params& q) { q.b = 5; }, +[](Params& q) { q.rows = -1; },
+        +[](Params& q) { q.rows = 29; }, +[](Params& q) { q.columns = 2; },
+        +[](Params& q) { q.stages_input = true; }, +[](Params& q) { q.block_n = 1; }}) {
+    Params changed = params;
+    change(changed);
+    INFO(to_string(changed));
+    CHECK_FALSE(obstacle(p, changed).empty());
+  }
+}
+
+TEST_CASE("simpler schedules unroll less and less, down to the generic one") {
+  Problem p;
+  p.family = "conv";
+  p.vectors = VectorDimension::channel;
+  p.winograd = true;
+  p.c = p.reduce_c = 64;
+  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 28;
+  p.reduce_h = p.reduce_w = 3;
+  const Params params = choose(p);
+  REQUIRE(params.schedule == "winograd");
+  const std::vector<Params> others = simpler(p, params);
+  REQUIRE(others.size() == 2);
+  CHECK(unrolled(p, others[0]) < unrolled(p, params));
+  CHECK(unrolled(p, others[1]) < unrolled(p, others[0]));
+  CHECK(others[1].schedule == "generic");
+  CHECK(simpler(p, others[1]).empty());
+}
+
 }  // namespace cnnc

@@ -36,10 +36,18 @@ struct Case {
 // as large ones are.
 enum class Caches { real, small };
 
+// Which Params the kernels get.
+enum class Choice {
+  rules,
+  generic,     // the schedule to which all others fall back
+  neighbours,  // as a search may come by: a few steps from the rules' choice, drawn at random
+};
+
 // What is wrong, one text per finding. `target` is one that this machine runs.
 [[nodiscard]] std::vector<std::string> problems_of(std::vector<Case> cases,
                                                    const std::string& target,
-                                                   Caches caches = Caches::real);
+                                                   Caches caches = Caches::real,
+                                                   Choice choice = Choice::rules);
 
 // The number with which random cases begin: CNNC_TEST_SEED, or 1.
 [[nodiscard]] uint32_t seed();

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "compiler/driver/explain.h"
+#include "compiler/driver/tuned_file.h"
 #include "tools/bench/workload.h"
 
 namespace cnnc {
@@ -41,13 +42,16 @@ Result<std::string> measured_text(Workload& workload, const KernelTarget& target
 
 Result<std::string> explain_model(const Model& model, const CompileOptions& compilation,
                                   const ExplainOptions& options) {
-  Result<KernelTarget> target = parse_target(compilation.target);
+  Result<KernelTarget> target = target_with_tuned(compilation.target, compilation.tuned);
   if (!target) return target.diagnostics();
+  if (compilation.compile_budget > 0) target->compile_budget = compilation.compile_budget;
   target->winograd = compilation.winograd && model.description().winograd;
   Result<Workload> workload =
       options.training ? Workload::training(model.description(), *target)
                        : Workload::inference(model.description(), compilation.batch, *target);
   if (!workload) return workload.diagnostics();
+  const Status possible = workload->check();
+  if (!possible) return possible.diagnostics();
   if (options.measure) return measured_text(*workload, *target, compilation);
   return explain(workload->calls());
 }

@@ -58,6 +58,9 @@ class Workload {
   // The program with the entry alone, for this plan or a part of it. This must outlive it.
   [[nodiscard]] Blueprint blueprint(const Plan& plan, const KernelTarget& target) const;
 
+  // Of the program: see Blueprint.
+  [[nodiscard]] Status check() const { return blueprint_.check(); }
+  [[nodiscard]] Diagnostics notes() const { return blueprint_.notes(); }
   // Compiles and loads the entry and, with each_kernel, an entry per call.
   Status load(bool each_kernel, int compile_threads, bool use_cache);
   // The entry as a function, or call number `call` of it. `threads` must outlive it.

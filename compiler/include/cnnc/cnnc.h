@@ -48,6 +48,8 @@ struct CompileOptions {
   int threads = 0;              // that compile; 0: one per processor
   bool use_cache = true;        // of objects, on disk
   bool winograd = true;         // allows Winograd's algorithm, if the description does, too
+  std::string tuned;            // a file of cnnc-tune's, which goes before the rules; empty: none
+  int64_t compile_budget = 0;   // vector operations that a kernel may unroll; 0: the usual
 };
 
 // An object file and the header that declares what is in it.
@@ -55,6 +57,7 @@ struct Object {
   std::string prefix;
   std::string bytes;
   std::string header;
+  Diagnostics notes;  // what is remarkable about the compilation
 
   // Writes `path` and the header beside it, with the ending .h. Neither is ever half written.
   [[nodiscard]] Status write(const std::string& path) const;
@@ -77,6 +80,8 @@ struct TrainerOptions {
   int threads = 0;    // that train; 0: one per processor. Results do not depend on it.
   uint64_t seed = 0;  // of the initial weights and of dropout
   bool use_cache = true;
+  std::string tuned;  // as in CompileOptions
+  int64_t compile_budget = 0;
   bool checked_kernels = false;  // with run-time checks of every access: for tests of the compiler
 };
 
@@ -102,6 +107,8 @@ class Trainer {
   Evaluation evaluate(const float* images, const int32_t* labels, int64_t count);
 
   [[nodiscard]] int64_t batch_size() const;
+  // What is remarkable about the compilation of the step.
+  [[nodiscard]] const Diagnostics& notes() const;
   [[nodiscard]] int64_t steps_done() const;
   [[nodiscard]] double learning_rate() const;
   void set_learning_rate(double rate);  // from the next step on

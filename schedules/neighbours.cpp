@@ -1,0 +1,72 @@
+// Params near others: where a search goes on. Tested by tests/schedules/choose_test.cpp.
+#include <algorithm>
+
+#include "schedules/schedule.h"
+
+namespace cnnc {
+namespace {
+
+bool same_numbers(const Params& x, const Params& y) {
+  return x.schedule == y.schedule && x.a == y.a && x.b == y.b && x.rows == y.rows &&
+         x.columns == y.columns && x.block_c == y.block_c && x.block_n == y.block_n &&
+         x.stages_input == y.stages_input;
+}
+
+// What the rules would choose if the schedule of `params` did not exist.
+std::vector<Params> of_other_schedules(const Problem& problem, const Params& params) {
+  std::vector<Params> result;
+  if (params.schedule == schedules::winograd.name) {
+    Problem direct = problem;
+    direct.winograd = false;
+    result.push_back(choose(direct));
+  } else if (std::optional<Params> other = choose_winograd(problem)) {
+    result.push_back(*other);
+  }
+  return result;
+}
+
+}  // namespace
+
+void vary(std::vector<Params>& list, const Params& from, int64_t Params::* number,
+          const std::vector<int64_t>& values) {
+  for (int64_t value : values) {
+    if (value == from.*number || value < 0) continue;
+    list.push_back(from);
+    list.back().*number = value;
+  }
+}
+
+std::vector<Params> other_tiles(const Params& from) {
+  std::vector<Params> result;
+  for (int64_t b : {from.b, from.b - 1, from.b + 1, from.b / 2, from.b * 2}) {
+    for (int64_t a : {from.a, from.a - 1, from.a + 1, from.a - 2, from.a + 2, from.a / 2,
+                      from.a * 2, from.a * from.b / std::max<int64_t>(1, b)}) {
+      result.push_back(from);
+      result.back().a = a;
+      result.back().b = b;
+    }
+  }
+  return result;
+}
+
+void keep_fitting(std::vector<Params>& list, const Machine& machine,
+                  const std::function<int64_t(const Params&)>& accumulators) {
+  const auto spills = [&](const Params& params) {
+    return accumulators(params) + params.b + 1 > machine.registers;
+  };
+  list.erase(std::remove_if(list.begin(), list.end(), spills), list.end());
+}
+
+std::vector<Params> neighbours(const Problem& problem, const Params& params) {
+  std::vector<Params> found = find_schedule(params.schedule)->neighbours(problem, params);
+  for (Params& other : of_other_schedules(problem, params)) found.push_back(std::move(other));
+  std::vector<Params> result;
+  for (const Params& each : found) {
+    bool is_known = same_numbers(each, params) || !obstacle(problem, each).empty();
+    for (const Params& earlier : result) is_known |= same_numbers(each, earlier);
+    if (!is_known) result.push_back(completed(problem, each));
+  }
+  return result;
+}
+
+}  // namespace cnnc
