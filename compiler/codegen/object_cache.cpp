@@ -165,7 +165,8 @@ std::optional<std::string> ObjectCache::find(const std::string& key) const {
     const EntryHeader expected = header_of(key_digest, object);
     if (std::string_view(*entry).substr(0, sizeof expected) == bytes_of(expected)) {
       ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // used just now
-      return std::string(object);
+      entry->erase(0, sizeof expected);
+      return *std::move(entry);
     }
   }
   ::unlink(path.c_str());

@@ -6,8 +6,9 @@
 #include <mutex>
 #include <thread>
 
+#include <llvm/ADT/ArrayRef.h>
 #include <llvm/ADT/StringExtras.h>
-#include <llvm/Support/SHA256.h>
+#include <llvm/Support/BLAKE3.h>
 
 #include "compiler/codegen/packing.h"
 #include "compiler/driver/source_id.h"
@@ -15,8 +16,10 @@
 namespace cnnc {
 namespace {
 
-std::string digest(const std::string& bytes) {
-  const auto hash = llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes));
+// BLAKE3 is ten times as fast as SHA-256, and weights are many.
+std::string digest(const float* elements, int64_t bytes) {
+  const auto hash = llvm::BLAKE3::hash(
+      llvm::ArrayRef(reinterpret_cast<const uint8_t*>(elements), static_cast<size_t>(bytes)));
   return llvm::toHex(hash, /*LowerCase=*/true);
 }
 
@@ -80,12 +83,8 @@ int32_t Blueprint::add_constant(const Value& value, const WeightPacking& packing
   if (is_new) {
     const float* elements = constants ? constants(value.name) : nullptr;
     CNNC_CHECK(elements != nullptr, "no values for parameter " + value.name);
-    Constant constant;
-    constant.name = name;
-    constant.bytes = packing.panel > 0
-                         ? pack_parameter(elements, value.type.shape, packing)
-                         : std::string(reinterpret_cast<const char*>(elements), value.type.bytes());
-    program_.constants.push_back(std::move(constant));
+    program_.constants.push_back({name, {}});
+    constant_sources_.push_back({elements, value.type.shape, packing});
   }
   return found->second;
 }
@@ -225,8 +224,13 @@ std::string Blueprint::key() const {
       text += "\n";
     }
   }
-  for (const Constant& constant : program_.constants) {
-    text += "constant " + constant.name + " " + digest(constant.bytes) + "\n";
+  // Of one parameter there may be several packings.
+  std::map<const float*, std::string> digests;
+  for (size_t i = 0; i < constant_sources_.size(); ++i) {
+    const ConstantSource& source = constant_sources_[i];
+    std::string& hash = digests[source.elements];
+    if (hash.empty()) hash = digest(source.elements, source.bytes());
+    text += "constant " + program_.constants[i].name + to_string(source.shape) + " " + hash + "\n";
   }
   return text;
 }
@@ -239,6 +243,13 @@ Result<std::string> Blueprint::compile(Emit kind, int threads) const {
   const Status possible = check();
   if (!possible) return possible.diagnostics();
   Program program = program_;
+  for (size_t i = 0; i < constant_sources_.size(); ++i) {
+    const ConstantSource& source = constant_sources_[i];
+    program.constants[i].bytes =
+        source.packing.panel > 0
+            ? pack_parameter(source.elements, source.shape, source.packing)
+            : std::string(reinterpret_cast<const char*>(source.elements), source.bytes());
+  }
   // The largest first, so that the threads finish together.
   std::vector<int64_t> order(sources_.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);

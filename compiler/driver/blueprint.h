@@ -15,7 +15,7 @@
 
 namespace cnnc {
 
-// The row-major elements of a parameter, by its name.
+// The row-major elements of a parameter, by its name. They must outlive the blueprint.
 using ParameterLookup = std::function<const float*(const std::string& name)>;
 
 class Blueprint {
@@ -69,9 +69,19 @@ class Blueprint {
                        const ParameterLookup& constants);
   [[nodiscard]] std::string compile_source(const KernelSource& source, KernelForm form) const;
 
+  // A constant of the program, before its elements are packed.
+  struct ConstantSource {
+    const float* elements = nullptr;
+    Shape shape;
+    WeightPacking packing;
+
+    [[nodiscard]] int64_t bytes() const { return element_count(shape) * 4; }
+  };
+
   KernelTarget target_;
-  Program program_;
-  std::vector<KernelSource> sources_;  // parallel to program_.kernels
+  Program program_;                               // its kernels and constants without their bytes
+  std::vector<ConstantSource> constant_sources_;  // parallel to program_.constants
+  std::vector<KernelSource> sources_;             // parallel to program_.kernels
   std::map<std::string, int32_t> by_signature_;
   std::map<std::string, int32_t> constant_index_;
   std::map<std::string, int64_t> workspace_bytes_;

@@ -1,5 +1,6 @@
 #include "compiler/support/files.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -34,17 +35,24 @@ bool write_all(int file, std::string_view bytes) {
 Result<std::string> read_file(const std::string& path) {
   std::error_code code;
   if (std::filesystem::is_directory(path, code)) return file_error(path, "is a directory");
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (!file) return system_error(path, "open");
-  std::string bytes;
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return system_error(path, "open");
+  // Files of devices have no size, and others may grow meanwhile.
+  constexpr size_t kLeast = 1 << 16;
   const std::uintmax_t size = std::filesystem::file_size(path, code);
-  if (!code) bytes.reserve(static_cast<size_t>(size));
-  char buffer[1 << 16];
-  size_t count = 0;
-  while ((count = std::fread(buffer, 1, sizeof buffer, file)) > 0) bytes.append(buffer, count);
-  const bool failed = std::ferror(file) != 0;
-  std::fclose(file);
-  if (failed) return system_error(path, "read");
+  std::string bytes(std::max(kLeast, code ? 0 : static_cast<size_t>(size) + 1), '\0');
+  size_t used = 0;
+  ssize_t count = 0;
+  while ((count = ::read(file, bytes.data() + used, bytes.size() - used)) != 0) {
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) break;
+    used += static_cast<size_t>(count);
+    if (used == bytes.size()) bytes.resize(2 * used);
+  }
+  const Diagnostic failure = count < 0 ? system_error(path, "read") : Diagnostic();
+  ::close(file);
+  if (count < 0) return failure;
+  bytes.resize(used);
   return bytes;
 }
 

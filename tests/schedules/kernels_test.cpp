@@ -158,7 +158,7 @@ TEST_CASE("training: linear layers and their gradients") {
   const std::vector<LinearShape> awkward = {
       {1, 1, 1, true, false},  {1, 17, 10, true, true},   {1, 33, 3, false, false},
       {1, 5, 40, true, true},  {1, 300, 129, true, true}, {1, 1, 65, true, false},
-      {1, 64, 1, false, true}, {1, 130, 31, true, false},
+      {1, 64, 1, false, true}, {1, 130, 31, true, false}, {1, 129, 408, true, false},
   };
   for (const std::string& target : targets()) {
     const int64_t lanes = lanes_of(target);

@@ -48,11 +48,24 @@ class CnncBenchCommand(CommandTest):
         self.write("problems.txt", "# two\nmb1ic4ih6oc8kh3ph1\n\nmb1ic4ih6oc8kh1ph0  # small\n")
         self.assertEqual(len(self.rows("kernels", "--problem", "problems.txt")), 2)
 
+    def test_compilation(self):
+        model = self.write("tiny.json", description())
+        for options in ([], ["--infer"]):
+            rows = self.rows("compile", "--model", model, *options)
+            self.assertEqual([row["kernel"] for row in rows], ["cold", "from the cache"])
+        self.environment["CNNC_CACHE_DIR"] = ""
+        row, = self.rows("compile", "--model", model)
+        self.assertEqual(row["kernel"], "cold")
+
     def test_mistakes(self):
         _, err = self.run_command(BENCH, "kernels", "--problem", "ic4oc8kh3", code=1)
         self.assertIn("no ih", err)
         _, err = self.run_command(BENCH, "train", "--problem", "ic4ih6oc8kh3", code=2)
         self.assertIn("--problem goes with kernels", err)
+        _, err = self.run_command(BENCH, "infer", "--target", "arm-64", code=1)
+        self.assertIn("not one that this machine runs", err)
+        _, err = self.run_command(BENCH, "peak", "--tuned", "nothing.json", code=1)
+        self.assertIn("nothing.json: cannot open", err)
         self.run_command(BENCH, "speed", code=2)
         self.run_command(BENCH, "train", "--model", "nothing.json", code=1)
 

@@ -93,9 +93,11 @@ void print_table(const std::vector<Row>& rows, const Limits& limits, int threads
   std::printf("%-8s %-*s %-24s %10s %10s %9s %7s %7s %7s\n", "bench", static_cast<int>(width), "of",
               "schedule", "ms", "min ms", "GFLOP/s", "of peak", "GB/s", "of read");
   double sum = 0;
+  bool are_parts = false;  // of a whole, whose times add up
   for (const Row& row : rows) {
     const Figures f = figures(row, limits, threads);
     sum += f.ms;
+    are_parts |= row.bytes > 0 && rows.size() > 1;
     std::printf("%-8s %-*s %-24s %10.4f %10.4f", row.bench.c_str(), static_cast<int>(width),
                 (row.kernel.empty() ? row.model : row.kernel).c_str(), row.schedule.c_str(), f.ms,
                 f.least_ms);
@@ -103,7 +105,7 @@ void print_table(const std::vector<Row>& rows, const Limits& limits, int threads
     if (row.bytes > 0) std::printf(" %7.1f %5.1f %%", f.gbytes_s, 100 * f.of_read);
     std::printf("\n");
   }
-  if (rows.size() > 1) std::printf("sum %.4f ms\n", sum);
+  if (are_parts) std::printf("sum %.4f ms\n", sum);
 }
 
 }  // namespace
