@@ -82,6 +82,10 @@ void TunedTable::set(const TunedEntry& entry) {
   by_key_[key_of(entry.target, entry.problem)] = entry;
 }
 
+void TunedTable::remove(const std::string& target, const Problem& problem) {
+  by_key_.erase(key_of(target, problem));
+}
+
 const TunedEntry* TunedTable::find(const std::string& target, const Problem& problem) const {
   const auto found = by_key_.find(key_of(target, problem));
   return found == by_key_.end() ? nullptr : &found->second;

@@ -49,6 +49,7 @@ class TunedTable {
   explicit TunedTable(const std::vector<TunedEntry>& entries);
 
   void set(const TunedEntry& entry);
+  void remove(const std::string& target, const Problem& problem);
   // Null: there is none.
   [[nodiscard]] const TunedEntry* find(const std::string& target, const Problem& problem) const;
   // By target, then problem.
