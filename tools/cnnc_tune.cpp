@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -135,7 +136,11 @@ std::string today() {
 class Tuning {
  public:
   Tuning(const Options& options, KernelTarget target, TunedTable table)
-      : options_(options), target_(std::move(target)), table_(std::move(table)) {}
+      : options_(options),
+        target_(std::move(target)),
+        table_(std::move(table)),
+        end_(std::chrono::steady_clock::now() +
+             std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds_of(options.budget)))) {}
 
   int run(const ModelDescription& model) {
     const int64_t batch = std::max<int64_t>(1, options_.batch);
@@ -143,7 +148,7 @@ class Tuning {
                                                   : Workload::inference(model, batch, target_);
     if (!workload) return cli::report(workload.diagnostics());
     SearchOptions search_options;
-    search_options.budget = std::chrono::duration<double>(seconds_of(options_.budget));
+    search_options.end = end_;
     search_options.compile_threads = thread_count(options_.compile_threads);
     search_options.threads = options_.threads;
     search_options.seed = options_.seed;
@@ -241,6 +246,7 @@ class Tuning {
   const Options& options_;
   KernelTarget target_;
   TunedTable table_;
+  std::chrono::steady_clock::time_point end_;
   std::string machine_ = machine_name(), today_ = today();
   Diagnostics failures_;
   int64_t improved_ = 0;

@@ -59,10 +59,7 @@ class KernelSearch {
     tried_.insert(text_of(result_.rule));
     result_.rule_ms = result_.best_ms = trial_.compare(*rule_, *rule_, kRounds).first_ms;
     if (earlier != nullptr) consider({*earlier});
-    while (!is_over()) {
-      std::vector<Params> next = neighbours(trial_.problem(), best_->params);
-      std::shuffle(next.begin(), next.end(), random_);
-      if (!consider(next)) break;
+    while (!is_over() && (consider(shuffled_neighbours(best_->params)) || consider_far())) {
     }
     if (best_ == rule_) return;
     // Steps add up only roughly: the best beside the rule's choice.
@@ -80,6 +77,21 @@ class KernelSearch {
   }
 
   [[nodiscard]] bool is_over() const { return options_.stop() || Clock::now() >= deadline_; }
+
+  std::vector<Params> shuffled_neighbours(const Params& params) {
+    std::vector<Params> result = neighbours(trial_.problem(), params);
+    std::shuffle(result.begin(), result.end(), random_);
+    return result;
+  }
+
+  // Tries what is two steps away.
+  bool consider_far() {
+    for (const Params& neighbour : shuffled_neighbours(best_->params)) {
+      if (is_over()) return false;
+      if (consider(shuffled_neighbours(neighbour))) return true;
+    }
+    return false;
+  }
 
   // Tries the candidates until one is better. Whether one was.
   bool consider(const std::vector<Params>& candidates) {
@@ -139,8 +151,7 @@ class KernelSearch {
 void search(const Workload& workload, const KernelTarget& target, const TunedTable& earlier,
             const SearchOptions& options,
             const std::function<void(const KernelResult&, bool is_final)>& on_result) {
-  const Clock::time_point end =
-      Clock::now() + std::chrono::duration_cast<Clock::duration>(options.budget);
+  const Clock::time_point end = options.end;
   const std::vector<Blueprint::Call> calls = workload.calls();
   const Threads threads(options.threads);
   std::vector<Task> tasks;
