@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <mutex>
 
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "compiler/codegen/choice.h"
 #include "compiler/codegen/packing.h"
 #include "compiler/ops/lowering.h"
 
@@ -110,51 +110,6 @@ void describe_followers(const Graph& graph, const Kernel& kernel, Problem& probl
       problem.staged_row_bytes = extent(shape, 1) * extent(shape, 3) * 4;
     }
   }
-}
-
-// Milliseconds, for people.
-std::string milliseconds(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g ms", value);
-  return text;
-}
-
-// The tuned entry's Params if there is one, else the rule's; within the compile budget.
-Params choose_params(const Problem& problem, const KernelTarget& target, const std::string& kernel,
-                     Diagnostics& diagnostics) {
-  Params params = choose(problem);
-  const TunedEntry* entry =
-      target.tuned == nullptr ? nullptr : target.tuned->find(target.halide, problem);
-  if (entry != nullptr) {
-    const std::string why_not = obstacle(problem, entry->params);
-    if (why_not.empty()) {
-      params = completed(problem, entry->params);
-      params.why = "tuned: " + milliseconds(entry->ms) + " where the rule's choice takes " +
-                   milliseconds(entry->rule_ms) + " (" + entry->machine + ", " + entry->date + ")";
-    } else {
-      diagnostics.push_back({Severity::error,
-                             "this entry cannot compute kernel " + kernel + ", " +
-                                 to_string(problem) + ": " + entry->params.schedule + ": " +
-                                 why_not,
-                             entry->place, "", ""});
-    }
-  }
-  const int64_t needed = unrolled(problem, params);
-  if (needed <= target.compile_budget) return params;
-  for (const Params& other : simpler(problem, params)) {
-    if (unrolled(problem, other) > target.compile_budget) continue;
-    Diagnostic note =
-        error("kernel " + kernel + ": " + to_string(params) + " would unroll " +
-              std::to_string(needed) + " vector operations, more than the compile budget of " +
-              std::to_string(target.compile_budget) + "; it gets " + to_string(other) +
-              " instead, which may be slower");
-    note.severity = Severity::note;
-    diagnostics.push_back(std::move(note));
-    params = other;
-    params.why = "over the compile budget: " + other.why;
-    break;
-  }
-  return params;
 }
 
 // Whether the anchor reads its parameters in panels.
@@ -455,7 +410,7 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
     problem.winograd = target.winograd && placements[inputs[0]].layout == Layout::channels_last &&
                        placements[inputs[1]].region == Region::constant;
   }
-  spec.params = choose_params(problem, target, kernel.name, spec.diagnostics);
+  spec.params = choose_params(target, kernel.name, spec);
 
   std::vector<ValueId> packed;
   if (wants_panels(spec)) {

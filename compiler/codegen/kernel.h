@@ -48,6 +48,7 @@ struct KernelSpec {
   std::vector<KernelArgument> arguments;  // inputs, outputs, scratch
   std::string signature;                  // kernels with the same signature are the same code
   Diagnostics diagnostics;                // errors: a tuned entry is impossible; notes
+  Span tuned;                             // the entry that the params are from; no source: a rule's
 };
 
 // What is to be computed and how, without compiling anything. Constants that the kernel's schedule

@@ -256,10 +256,22 @@ Result<std::string> Blueprint::compile(Emit kind, int threads) const {
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
     return sources_[a].kernel.flops > sources_[b].kernel.flops;
   });
+  Diagnostics refused;  // of tuned entries: a wrong file is no bug
+  std::mutex mutex;
   run_parallel(static_cast<int64_t>(order.size()), threads, [&](int64_t i) {
     const int64_t k = order[i];
-    program.kernels[k].bitcode = compile_source(sources_[k], KernelForm::bitcode);
+    try {
+      program.kernels[k].bitcode = compile_source(sources_[k], KernelForm::bitcode);
+    } catch (const InternalError& problem) {
+      const Span& entry = sources_[k].spec.tuned;
+      if (entry.source == nullptr) throw;
+      const std::lock_guard<std::mutex> lock(mutex);
+      refused.push_back({Severity::error,
+                         std::string("this entry does not compile: ") + problem.what(), entry, "",
+                         ""});
+    }
   });
+  if (!refused.empty()) return refused;
   return emit(program, kind);
 }
 

@@ -163,6 +163,29 @@ class CnncCommand(CommandTest):
             self.assertRegex(out, r"\d+ % measured \([\d.]+ ms\)")
             self.assertRegex(out, r"peak of [\d.]+ GFLOP/s")
 
+    def test_compile_budget(self):
+        model = self.model()
+        _, err = self.run_command(CNNC, model, "--init-weights=0", "--compile-budget=1")
+        self.assertRegex(err, r"^note: kernel conv\S*: conv_channel .* compile budget of 1; it gets "
+                              "generic")
+        simple = self.bytes_of("tiny.o")
+        # From the cache with the same note, and for the usual budget another object.
+        again = self.run_command(CNNC, model, "--init-weights=0", "--compile-budget=1")
+        self.assertEqual(again, ("", err))
+        self.assertEqual(self.bytes_of("tiny.o"), simple)
+        self.run_command(CNNC, model, "--init-weights=0")
+        self.assertNotEqual(self.bytes_of("tiny.o"), simple)
+        out, _ = self.run_command(CNNC, model, "--explain", "--compile-budget=1")
+        self.assertIn("over the compile budget: generic", out)
+
+    def test_tuned(self):
+        model = self.model()
+        self.write("tuned.json", '{"cnnc_tuned": 1,\n "entries": [{"target": 3}]}')
+        _, err = self.run_command(CNNC, model, "--init-weights=0", "--tuned=tuned.json", code=1)
+        self.assertIn('tuned.json:2:25: error: "target" must be a string', err)
+        _, err = self.run_command(CNNC, model, "--explain", "--tuned=nowhere.json", code=1)
+        self.assertIn("nowhere.json: cannot open", err)
+
     def test_texts(self):
         model = self.model()
         for form, word in (("graph", "Conv2d"), ("plan", "conv"), ("explain", "flops"),
