@@ -97,6 +97,11 @@ bool holds_taps(const Problem& p) {
   return p.groups > 1 && p.c == 1 && p.n == p.groups && p.h * p.w <= 2 * p.machine.registers / 3;
 }
 
+// Whether it is a product of two matrices, with nothing to share between taps.
+bool has_one_tap(const Problem& p) {
+  return p.groups == 1 && p.h * p.w == 1 && p.staged_row_bytes == 0;
+}
+
 // Of the output gradient of so many channels.
 int64_t staged_bytes(const Problem& p, int64_t channels) {
   return p.staged_row_bytes / std::max<int64_t>(1, p.n) * p.reduce_h * p.reduce_c * channels;
@@ -107,6 +112,7 @@ Blocks blocks_of(const Params& params) { return {params.block_n, params.block_c,
 void complete(const Problem& p, Params& params) {
   params.tasks =
       worth_parallel(p.flops, p.bytes, p.machine) ? (p.n + params.block_n - 1) / params.block_n : 1;
+  if (holds_taps(p) || has_one_tap(p)) return;
   // The model takes one cycle for a multiply-add.
   params.predicted = static_cast<double>(p.c * p.h * p.w * p.reduce_h * p.reduce_w) *
                      static_cast<double>(p.reduce_c / p.machine.lanes) /
@@ -132,6 +138,12 @@ std::string find_obstacle(const Problem& p, const Params& params) {
   if (params.rows < 1 || params.rows > p.reduce_h) {
     return "rows must be from 1 to " + std::to_string(p.reduce_h);
   }
+  if (params.band_rows < 1 || params.band_rows > p.reduce_h) {
+    return "band_rows must be from 1 to " + std::to_string(p.reduce_h);
+  }
+  if (params.separates_border && params.band_rows < p.reduce_h) {
+    return "a border is apart where a band is the whole image";
+  }
   if (sum_bytes(p, params, blocks_of(params)) > kMostSumBytes) {
     return "the sums of a block do not fit the stack";
   }
@@ -144,6 +156,11 @@ std::string find_obstacle(const Problem& p, const Params& params) {
 
 int64_t accumulators(const Problem& p, const Params& params) {
   return params.a * params.b * (holds_taps(p) ? p.h * p.w : 1);
+}
+
+int64_t count_unrolled(const Problem& p, const Params& params) {
+  constexpr int64_t kBorders = 4;
+  return accumulators(p, params) * (params.separates_border ? kBorders + 1 : 1);
 }
 
 std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
@@ -160,6 +177,13 @@ std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
   vary(list, params, &Params::block_n, {n / 2, n * 2, params.b});
   vary(list, params, &Params::block_c, {c / 2, c * 2, 1, p.c});
   vary(list, params, &Params::rows, {(rows + 1) / 2, rows * 2, 1, p.reduce_h});
+  const int64_t band = params.band_rows;
+  if (params.separates_border) {
+    list.push_back(params);
+    list.back().separates_border = false;
+  } else {
+    vary(list, params, &Params::band_rows, {1, (band + 1) / 2, band * 2, p.reduce_h});
+  }
   if (params.stages_input) {
     list.push_back(params);
     list.back().stages_input = false;
@@ -167,8 +191,6 @@ std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
   keep_fitting(list, p.machine, [&](const Params& each) { return accumulators(p, each); });
   return list;
 }
-
-}  // namespace
 
 // One tap: the tile that does the most with what it loads. Its bands of rows are long enough that
 // their ends do not count, and as short as that allows: the caches keep what is read again.
@@ -220,16 +242,38 @@ void choose_taps(const Problem& problem, Params& params) {
                           group_outputs % params.b != 0)) {
     --params.b;
   }
-
   params.stages_input =
       problem.staged_row_bytes > 0 && staged_bytes(problem, params.b) <= kMostStagedBytes;
+  if (holds_taps(problem)) {
+    // Channels share nothing: each is read from end to end.
+    params.block_c = 1;
+    params.block_n = std::min(problem.n, kMostBlock);
+    params.rows = problem.reduce_h;
+    params.band_rows = problem.reduce_h;
+    params.separates_border = problem.padded;
+    return;
+  }
   const Blocks best = choose_blocks(problem, params);
   params.block_n = best.n;
   params.block_c = best.c;
   params.rows = best.rows;
+  params.band_rows = 1;
+}
+
+}  // namespace
+
+Params choose_conv_weight_grad(const Problem& problem) {
+  Params params;
+  params.schedule = "conv_weight_grad";
+  if (has_one_tap(problem)) {
+    choose_matrix(problem, params);
+  } else {
+    choose_taps(problem, params);
+  }
   params.why = "rule: " + std::to_string(params.a) + " input x " + std::to_string(params.b) +
-               " output channels, lanes over the batch; blocks of " + std::to_string(best.c) +
-               " x " + std::to_string(best.n) + " channels, " + std::to_string(best.rows) + " rows";
+               " output channels, lanes over the batch; blocks of " +
+               std::to_string(params.block_c) + " x " + std::to_string(params.block_n) +
+               " channels, " + std::to_string(params.rows) + " rows";
   complete(problem, params);
   return params;
 }
@@ -298,6 +342,6 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
 }  // namespace
 
 const Schedule schedules::conv_weight_grad = {"conv_weight_grad", find_obstacle,   complete,
-                                              accumulators,       find_neighbours, apply_schedule};
+                                              count_unrolled,     find_neighbours, apply_schedule};
 
 }  // namespace cnnc

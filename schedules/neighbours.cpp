@@ -9,7 +9,8 @@ namespace {
 bool same_numbers(const Params& x, const Params& y) {
   return x.schedule == y.schedule && x.a == y.a && x.b == y.b && x.rows == y.rows &&
          x.columns == y.columns && x.block_c == y.block_c && x.block_n == y.block_n &&
-         x.stages_input == y.stages_input;
+         x.stages_input == y.stages_input && x.band_rows == y.band_rows &&
+         x.separates_border == y.separates_border;
 }
 
 // What the rules would choose if the schedule of `params` did not exist.

@@ -85,9 +85,12 @@ std::string obstacle(const Problem& problem, const Params& params) {
   if (schedule == nullptr) return "there is no schedule \"" + params.schedule + "\"";
   if (params.a < 1 || params.a > kMostA) return "a must be from 1 to " + std::to_string(kMostA);
   if (params.b < 1 || params.b > kMostB) return "b must be from 1 to " + std::to_string(kMostB);
-  if (std::min({params.rows, params.columns, params.block_c, params.block_n}) < 0) {
+  if (std::min({params.rows, params.columns, params.band_rows, params.block_c, params.block_n}) <
+      0) {
     return "rows, columns and blocks must not be negative";
   }
+  const bool has_bands = params.band_rows != 0 || params.separates_border;
+  if (has_bands && schedule != &schedules::conv_weight_grad) return "has no bands of rows";
   return schedule->obstacle(problem, params);
 }
 

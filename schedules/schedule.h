@@ -53,18 +53,20 @@ struct Problem {
 
 // The numbers of a schedule. Each family documents which it uses.
 struct Params {
-  std::string schedule;          // "conv_batch", "conv_channel", ...
-  int64_t a = 1;                 // register tile: broadcast operands ...
-  int64_t b = 1;                 // ... times vectors
-  int64_t rows = 0;              // rows of a chunk ...
-  int64_t columns = 0;           // ... and its columns
-  int64_t block_c = 0;           // channels of a block: of the result ...
-  int64_t block_n = 0;           // ... and, of weight gradients, of outputs
-  bool stages_input = false;     // keeps a block of the anchor's input on the stack
-  int64_t tasks = 1;             // iterations of the parallel loop; 1: serial
-  std::vector<int64_t> scratch;  // extents of the Func in KernelFuncs::scratch; empty: none
-  double predicted = 0;          // share of the FMA peak that a rule's model expects; 0: no model
-  std::string why;               // for people
+  std::string schedule;           // "conv_batch", "conv_channel", ...
+  int64_t a = 1;                  // register tile: broadcast operands ...
+  int64_t b = 1;                  // ... times vectors
+  int64_t rows = 0;               // rows of a chunk ...
+  int64_t columns = 0;            // ... and its columns
+  int64_t band_rows = 0;          // rows of a band of a chunk
+  bool separates_border = false;  // columns at the border have loops of their own
+  int64_t block_c = 0;            // channels of a block: of the result ...
+  int64_t block_n = 0;            // ... and, of weight gradients, of outputs
+  bool stages_input = false;      // keeps a block of the anchor's input on the stack
+  int64_t tasks = 1;              // iterations of the parallel loop; 1: serial
+  std::vector<int64_t> scratch;   // extents of the Func in KernelFuncs::scratch; empty: none
+  double predicted = 0;           // share of the FMA peak that a rule's model expects; 0: no model
+  std::string why;                // for people
 
   [[nodiscard]] int64_t vector_channels(const Machine& machine) const { return b * machine.lanes; }
 };

@@ -68,6 +68,7 @@ const std::vector<ParamField>& param_fields() {
   static const std::vector<ParamField> kFields = {{"a", &Params::a},
                                                   {"b", &Params::b},
                                                   {"rows", &Params::rows},
+                                                  {"band_rows", &Params::band_rows},
                                                   {"columns", &Params::columns},
                                                   {"block_c", &Params::block_c},
                                                   {"block_n", &Params::block_n}};

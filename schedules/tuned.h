@@ -31,7 +31,7 @@ struct ParamField {
 struct TunedEntry {
   std::string target;  // Halide's target string
   Problem problem;
-  Params params;  // schedule, the numbers of param_fields() and stages_input
+  Params params;  // schedule, the numbers of param_fields() and the flags
   Span place;     // in the file
 
   // For people.

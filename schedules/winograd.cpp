@@ -66,15 +66,19 @@ bool applies(const Problem& p) {
 }
 
 void complete(const Problem& p, Params& params) {
-  const int64_t blocks = ceil_div(ceil_div(p.h, kTile), params.rows);
-  params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? blocks * p.n : 1;
-  // The multiply-adds of a direct convolution, which flops count, at two a cycle.
   const int64_t vectors = ceil_div(p.c, p.machine.lanes);
+  params.tasks = 1;
+  if (worth_parallel(p.flops, p.bytes, p.machine)) {
+    const int64_t blocks = blocks_of(p, params.rows);
+    params.tasks = blocks > 1 ? blocks : ceil_div(vectors, params.b);
+  }
+  // The multiply-adds of a direct convolution, which flops count, at two a cycle.
   const double direct =
       static_cast<double>(p.reduce_c * p.reduce_h * p.reduce_w * p.h * p.w * vectors) / 2;
   const double efficiency = tile_efficiency(params.a, params.b, params.rows * ceil_div(p.w, kTile),
                                             vectors, p.machine, 0);
-  params.predicted = direct / cycles(p, params.rows, efficiency, blocks);
+  params.predicted =
+      direct / cycles(p, params.rows, efficiency, ceil_div(ceil_div(p.h, kTile), params.rows));
 }
 
 std::string find_obstacle(const Problem& p, const Params& params) {

@@ -9,7 +9,6 @@
 #include "compiler/driver/training_program.h"
 #include "compiler/driver/tuned_file.h"
 #include "compiler/frontend/model.h"
-#include "compiler/support/aligned_memory.h"
 #include "tools/bench/measure.h"
 #include "tools/bench/problem.h"
 #include "tools/bench/workload.h"

@@ -9,6 +9,7 @@
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
 #include "compiler/driver/tuned_file.h"
+#include "compiler/support/aligned_memory.h"
 #include "compiler/weights/safetensors.h"
 
 namespace cnnc {

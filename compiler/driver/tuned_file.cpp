@@ -124,6 +124,7 @@ Params read_params(const Json& json, Report& report) {
     params.*field.number = members.integer(field.name, params.*field.number, 0);
   }
   params.stages_input = members.flag("stages_input", false);
+  params.separates_border = members.flag("separates_border", false);
   members.refuse_others();
   return params;
 }
@@ -199,6 +200,7 @@ std::string tuned_text(const TunedTable& table) {
       if (value != Params().*field.number) params[field.name] = value;
     }
     if (entry.params.stages_input) params["stages_input"] = true;
+    if (entry.params.separates_border) params["separates_border"] = true;
     entries.push_back({{"target", entry.target},
                        {"kernel", entry.kernel},
                        {"machine", entry.machine},

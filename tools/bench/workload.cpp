@@ -15,9 +15,8 @@ constexpr PlanOptions kInference = {Layout::channels_last, ParameterStorage::con
 }  // namespace
 
 void* Memory::block(int64_t bytes) {
-  blocks_.emplace_back(static_cast<size_t>(bytes + kAlignment));
-  const auto address = reinterpret_cast<uintptr_t>(blocks_.back().data());
-  return blocks_.back().data() + (kAlignment - address % kAlignment) % kAlignment;
+  blocks_.emplace_back(bytes);
+  return blocks_.back().data();
 }
 
 float* Memory::random(int64_t count, float low, float high) {

@@ -13,6 +13,7 @@
 #include "compiler/codegen/jit.h"
 #include "compiler/driver/blueprint.h"
 #include "compiler/frontend/model.h"
+#include "compiler/support/aligned_memory.h"
 #include "tools/bench/measure.h"
 #include "tools/bench/problem.h"
 
@@ -25,7 +26,7 @@ class Memory {
   float* random(int64_t count, float low, float high);
 
  private:
-  std::vector<std::vector<uint8_t>> blocks_;
+  std::vector<AlignedMemory> blocks_;
   std::mt19937 generator_{1};
 };
 

@@ -50,11 +50,10 @@ KernelTrial::KernelTrial(const Workload& workload, size_t call, const KernelTarg
       threads_(threads),
       plan_(workload.plan()),
       problem_(workload.calls()[call].problem),
+      workspace_(plan_.workspace_bytes + kMoreWorkspace),
       arguments_(workload.arguments()) {
   plan_.kernels = {workload.plan().kernels[call]};
-  workspace_.resize(static_cast<size_t>(plan_.workspace_bytes + kMoreWorkspace + kAlignment));
-  const auto start = reinterpret_cast<uintptr_t>(workspace_.data());
-  arguments_.back() = workspace_.data() + (kAlignment - start % kAlignment) % kAlignment;
+  arguments_.back() = workspace_.data();
 
   std::mt19937 random(static_cast<uint32_t>(seed));
   for (ValueId id : plan_.kernels[0].inputs) {

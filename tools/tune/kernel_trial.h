@@ -53,7 +53,7 @@ class KernelTrial {
   const Threads& threads_;
   Plan plan_;  // of the one kernel
   Problem problem_;
-  std::vector<uint8_t> workspace_;
+  AlignedMemory workspace_;
   std::vector<void*> arguments_;
   struct Content {
     ValueId id = kNoValue;

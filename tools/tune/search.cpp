@@ -17,7 +17,8 @@ constexpr int kRounds = 15;
 constexpr int kConfirmingRounds = 31;
 
 std::string text_of(const Params& params) {
-  std::string text = params.schedule + (params.stages_input ? " staged" : "");
+  std::string text = params.schedule + (params.stages_input ? " staged" : "") +
+                     (params.separates_border ? " border apart" : "");
   for (const ParamField& field : param_fields()) {
     text += " " + std::to_string(params.*field.number);
   }
