@@ -51,6 +51,7 @@ struct Options {
   std::string weights;
   std::optional<uint64_t> initial_seed;
   std::string output;
+  std::string depfile;
   std::string emit = "obj";
   CompileOptions compile;
   bool no_cache = false;
@@ -107,6 +108,11 @@ void declare(CLI::App& app, Options& options) {
                  "Default: FILE without its ending")
       ->type_name("NAME")
       ->check(c_name())
+      ->group("Output");
+  app.add_option("--depfile", options.depfile,
+                 "Write the files that were read as a rule for\n"
+                 "make: the object's dependencies")
+      ->type_name("FILE")
       ->group("Output");
   app.add_option("--emit", options.emit,
                  "What to write: obj (the default), asm, llvm,\n"
@@ -192,6 +198,29 @@ int write_text(const Options& options, const std::string& text) {
   return written ? cli::kDone : cli::report(written.diagnostics());
 }
 
+// A path as make and ninja read it.
+std::string in_rule(const std::string& path) {
+  std::string text;
+  for (const char ch : path) {
+    if (ch == ' ' || ch == '#' || ch == '\\') text += '\\';
+    if (ch == '$') text += '$';
+    text += ch;
+  }
+  return text;
+}
+
+// "mnist.o mnist.h: mnist.json mnist.safetensors"
+std::string make_rule(const std::vector<std::string>& made, const Model& model,
+                      const Options& options) {
+  std::string text;
+  for (const std::string& path : made) text += (text.empty() ? "" : " ") + in_rule(path);
+  text += ": " + in_rule(options.model);
+  std::string weights = options.weights;
+  if (weights.empty() && !options.initial_seed) weights = model.weights_path();
+  if (!weights.empty()) text += " " + in_rule(weights);
+  return text + "\n";
+}
+
 int compile_model(Options options, const Emission& emission) {
   const bool to_file = !options.output.empty() && options.output != "-";
   const fs::path named_after = to_file ? options.output : options.model;
@@ -202,6 +231,8 @@ int compile_model(Options options, const Emission& emission) {
   } else if (to_file) {
     files = {options.output};
   }
+  const std::vector<std::string> made = files;
+  if (!options.depfile.empty()) files.push_back(options.depfile);
   for (const std::string& path : files) {
     const Status writable = cli::check_writable(path);
     if (!writable) return cli::report(writable.diagnostics());
@@ -221,6 +252,10 @@ int compile_model(Options options, const Emission& emission) {
   }
   const Result<Object> object = compile(*model, *weights, options.compile);
   if (!object) return cli::report(object.diagnostics());
+  if (!options.depfile.empty()) {
+    const Status noted = write_file_atomically(options.depfile, make_rule(made, *model, options));
+    if (!noted) return cli::report(noted.diagnostics());
+  }
   const Status written = object->write(object_path);
   return written ? cli::kDone : cli::report(written.diagnostics());
 }
@@ -245,6 +280,9 @@ int run(int argc, const char* const* argv) {
     if (options.emit != emission.name) continue;
     if (!emission.stage && options.output == "-") {
       return cli::usage_error(app, "an object goes to a file: -o - is for text, see --emit");
+    }
+    if (emission.stage && !options.depfile.empty()) {
+      return cli::usage_error(app, "--depfile is for objects, not for --emit=" + options.emit);
     }
     return compile_model(std::move(options), emission);
   }

@@ -44,6 +44,7 @@ class CnncCommand(CommandTest):
                 ([model, "--prefix", "my-net"], '"my_net" is'),
                 ([model, "--target", "avx3"], 'unknown target "avx3", did you mean "avx2"?'),
                 ([model, "--init-weights", "0", "-o", "-"], "an object goes to a file"),
+                ([model, "--emit=plan", "--depfile", "d"], "--depfile is for objects"),
                 ([model, "--init-weights", "0", "--weights", "w"], "excludes")):
             with self.subTest(words):
                 out, err = self.run_command(CNNC, *words, code=2)
@@ -116,6 +117,17 @@ class CnncCommand(CommandTest):
         self.assertIn(b"a_net_run", self.bytes_of("a-net.h"))
         self.run_command(CNNC, "tiny.json", "--init-weights=0", "--prefix", "other")
         self.assertIn(b"other_run", self.bytes_of("tiny.h"))
+
+    def test_depfile(self):
+        self.run_command(CNNC, self.model(), "--init-weights=0", "--depfile", "tiny.d")
+        self.assertEqual(self.bytes_of("tiny.d"), b"tiny.o tiny.h: tiny.json\n")
+        spaced = self.write("a $ b#.json", description())
+        self.run_command(CNNC, spaced, "--init-weights=0", "-o", "x y.o", "--depfile", "tiny.d")
+        self.assertEqual(self.bytes_of("tiny.d"), rb"x\ y.o x\ y.h: a\ $$\ b\#.json" + b"\n")
+        # Nothing is written where the object is not.
+        self.run_command(CNNC, spaced, "-w", "nowhere", "--depfile", "other.d", code=1)
+        self.run_command(CNNC, spaced, "--init-weights=0", "--depfile", "no/other.d", code=1)
+        self.assertFalse((self.folder / "other.d").exists())
 
     def test_compiling_again_gives_the_same_bytes(self):
         model = self.model()
