@@ -214,7 +214,7 @@ std::string Blueprint::compile_source(const KernelSource& source, KernelForm for
   return compile_kernel(*source.graph, source.kernel, source.spec, target_, "kernel", form);
 }
 
-Result<std::string> Blueprint::compile(Emit kind, int threads) const {
+Program Blueprint::with_kernels(int threads) const {
   Program program = program_;
   // The largest first, so that the threads finish together.
   std::vector<int64_t> order(sources_.size());
@@ -226,7 +226,15 @@ Result<std::string> Blueprint::compile(Emit kind, int threads) const {
     const int64_t k = order[i];
     program.kernels[k].bitcode = compile_source(sources_[k], KernelForm::bitcode);
   });
-  return emit(program, kind);
+  return program;
+}
+
+Result<std::string> Blueprint::compile(Emit kind, int threads) const {
+  return emit(with_kernels(threads), kind);
+}
+
+Result<ObjectCode> Blueprint::compile_object(int threads) const {
+  return emit_object(with_kernels(threads));
 }
 
 std::string Blueprint::statements() const {

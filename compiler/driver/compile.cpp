@@ -80,8 +80,8 @@ Result<Object> compile(const Model& model, const TensorFile& weights,
   Result<Prepared> prepared = prepare(model, weights, options);
   if (!prepared) return prepared.diagnostics();
   const Blueprint blueprint = make_blueprint(*prepared, weights);
-  Result<std::string> bytes = object_bytes(blueprint, options.threads, options.use_cache);
-  if (!bytes) return bytes.diagnostics();
+  Result<ObjectCode> code = object_code(blueprint, options.threads, options.use_cache);
+  if (!code) return code.diagnostics();
   // Beyond this point there is no compiler, only bytes.
   const Plan& plan = prepared->plan;
   HeaderDescription header;
@@ -90,11 +90,12 @@ Result<Object> compile(const Model& model, const TensorFile& weights,
   header.batch = options.batch;
   header.input = without_batch(plan.graph.type(plan.graph.inputs[0]).shape);
   header.output = without_batch(plan.graph.type(plan.outputs[0]).shape);
+  header.stack_bytes = code->stack_bytes;
   header.workspace_bytes = blueprint.workspace_bytes(prepared->prefix + "_run");
   if (!model.description().mean.empty() || !model.description().std.empty()) {
     header.input_note = "pixels from 0 to 1 (byte / 255); the network normalises them itself";
   }
-  return Object{prepared->prefix, std::move(*bytes), c_header(header)};
+  return Object{prepared->prefix, std::move(code->bytes), c_header(header)};
 }
 
 Result<std::string> inspect(const Model& model, const TensorFile& weights,
