@@ -140,6 +140,10 @@ void declare(CLI::App& app, Options& options) {
                "Sum convolutions directly: slower where\n"
                "Winograd's algorithm applies, and rounds less")
       ->group("Compilation");
+  app.add_flag("--single-threaded", options.compile.single_threaded,
+               "No parallel loops: the object needs memcpy,\n"
+               "memset and functions like expf, and no threads")
+      ->group("Compilation");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
 

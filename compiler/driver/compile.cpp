@@ -47,6 +47,7 @@ Result<Prepared> prepare(const Model& model, const TensorFile& weights,
   Result<KernelTarget> target = parse_target(options.target);
   if (!target) return target.diagnostics();
   target->winograd = options.winograd && model.description().winograd;
+  target->machine.has_threads = !options.single_threaded;
   Result<Graph> graph = inference_graph(model.description(), options.batch);
   if (!graph) return graph.diagnostics();
   const Status fit = check_weights(*graph, weights);

@@ -145,6 +145,13 @@ class CnncCommand(CommandTest):
         machine = int.from_bytes(self.bytes_of("tiny.o")[18:20], "little")
         self.assertEqual(machine, 183)  # AArch64
 
+    def test_threads_are_a_choice(self):
+        model = ROOT / "models/mnist_cnn.json"
+        explained, _ = self.run_command(CNNC, model, "--emit=explain")
+        self.assertIn("parallel", explained)
+        explained, _ = self.run_command(CNNC, model, "--emit=explain", "--single-threaded")
+        self.assertNotIn("parallel", explained)
+
     def test_winograd_is_a_choice(self):
         model = ROOT / "models/mnist_cnn.json"
         explained, _ = self.run_command(CNNC, model, "--emit=explain")

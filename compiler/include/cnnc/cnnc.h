@@ -42,12 +42,13 @@ class Model {
 };
 
 struct CompileOptions {
-  std::string target = "host";  // Halide's target string or an alias; see `cnnc --help`
-  int64_t batch = 1;            // images of a call
-  std::string prefix;           // of the object's symbols; empty: the model's name
-  int threads = 0;              // that compile; 0: one per processor
-  bool use_cache = true;        // of objects, on disk
-  bool winograd = true;         // allows Winograd's algorithm, if the description does, too
+  std::string target = "host";   // Halide's target string or an alias; see `cnnc --help`
+  int64_t batch = 1;             // images of a call
+  std::string prefix;            // of the object's symbols; empty: the model's name
+  int threads = 0;               // that compile; 0: one per processor
+  bool use_cache = true;         // of objects, on disk
+  bool winograd = true;          // allows Winograd's algorithm, if the description does, too
+  bool single_threaded = false;  // no parallel loops in the object: it needs no runtime for them
 };
 
 // An object file and the header that declares what is in it.
