@@ -31,6 +31,7 @@ bool worth_parallel(int64_t flops, int64_t bytes, const Machine& machine) {
   // Waking and joining costs about a microsecond hot and tens of microseconds from sleep. Two FMA
   // units at 3 GHz and 30 bytes/ns turn sizes into a time.
   constexpr double kWorthNanoseconds = 10000;
+  if (!machine.has_threads) return false;
   const double flops_per_ns = 4.0 * machine.lanes * 3.0;
   return static_cast<double>(flops) / flops_per_ns + static_cast<double>(bytes) / 30.0 >
          kWorthNanoseconds;

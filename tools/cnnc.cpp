@@ -53,6 +53,7 @@ struct Options {
   std::string weights;
   std::optional<uint64_t> initial_seed;
   std::string output;
+  std::string depfile;
   std::string emit = "obj";
   CompileOptions compile;
   bool explain = false;
@@ -112,6 +113,11 @@ void declare(CLI::App& app, Options& options) {
       ->type_name("NAME")
       ->check(c_name())
       ->group("Output");
+  app.add_option("--depfile", options.depfile,
+                 "Write the files that were read as a rule for\n"
+                 "make: the object's dependencies")
+      ->type_name("FILE")
+      ->group("Output");
   app.add_option("--emit", options.emit,
                  "What to write: obj (the default), asm, llvm,\n"
                  "stmt (loops), explain (choice of schedules),\n"
@@ -161,6 +167,10 @@ void declare(CLI::App& app, Options& options) {
                  "with more gets a simpler schedule. Default: 4096")
       ->type_name("N")
       ->check(cli::whole_number(1, int64_t{1} << 40))
+      ->group("Compilation");
+  app.add_flag("--single-threaded", options.compile.single_threaded,
+               "No parallel loops: the object needs memcpy,\n"
+               "memset and functions like expf, and no threads")
       ->group("Compilation");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
@@ -225,6 +235,31 @@ int explain(const Options& options, const Model& model) {
   return text ? write_text(options, *text) : cli::report(text.diagnostics());
 }
 
+// A path as make and ninja read it.
+std::string in_rule(const std::string& path) {
+  std::string text;
+  for (const char ch : path) {
+    if (ch == ' ' || ch == '#' || ch == '\\') text += '\\';
+    if (ch == '$') text += '$';
+    text += ch;
+  }
+  return text;
+}
+
+// "mnist.o mnist.h: mnist.json mnist.safetensors"
+std::string make_rule(const std::vector<std::string>& made, const Model& model,
+                      const Options& options) {
+  std::string text;
+  for (const std::string& path : made) text += (text.empty() ? "" : " ") + in_rule(path);
+  text += ": " + in_rule(options.model);
+  std::string weights = options.weights;
+  if (weights.empty() && !options.initial_seed) weights = model.weights_path();
+  for (const std::string& path : {weights, options.compile.tuned}) {
+    if (!path.empty()) text += " " + in_rule(path);
+  }
+  return text + "\n";
+}
+
 int compile_model(Options options, const Emission& emission) {
   const bool to_file = !options.output.empty() && options.output != "-";
   const fs::path named_after = to_file ? options.output : options.model;
@@ -235,6 +270,8 @@ int compile_model(Options options, const Emission& emission) {
   } else if (to_file) {
     files = {options.output};
   }
+  const std::vector<std::string> made = files;
+  if (!options.depfile.empty()) files.push_back(options.depfile);
   for (const std::string& path : files) {
     const Status writable = cli::check_writable(path);
     if (!writable) return cli::report(writable.diagnostics());
@@ -256,6 +293,10 @@ int compile_model(Options options, const Emission& emission) {
   const Result<Object> object = compile(*model, *weights, options.compile);
   if (!object) return cli::report(object.diagnostics());
   cli::report(object->notes);
+  if (!options.depfile.empty()) {
+    const Status noted = write_file_atomically(options.depfile, make_rule(made, *model, options));
+    if (!noted) return cli::report(noted.diagnostics());
+  }
   const Status written = object->write(object_path);
   return written ? cli::kDone : cli::report(written.diagnostics());
 }
@@ -293,6 +334,9 @@ int run(int argc, const char* const* argv) {
     if (options.emit != emission.name) continue;
     if (!emission.stage && options.output == "-") {
       return cli::usage_error(app, "an object goes to a file: -o - is for text, see --emit");
+    }
+    if (emission.stage && !options.depfile.empty()) {
+      return cli::usage_error(app, "--depfile is for objects, not for --emit=" + options.emit);
     }
     return compile_model(std::move(options), emission);
   }

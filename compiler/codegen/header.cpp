@@ -156,6 +156,9 @@ class HeaderWriter {
     define("WORKSPACE_BYTES", net_.workspace_bytes,
            has_workspace() ? "" : "the workspace may be NULL");
     define("ALIGNMENT", 64, "of the workspace, in bytes");
+    if (net_.stack_bytes > 0) {
+      define("STACK_BYTES", net_.stack_bytes, "of a thread that computes, at most");
+    }
     out_ << "\n";
   }
 

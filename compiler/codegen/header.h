@@ -14,6 +14,7 @@ struct HeaderDescription {
   Shape input;   // of one image, without the batch: [channels, height, width] or [features]
   Shape output;  // likewise
   int64_t workspace_bytes = 0;
+  int64_t stack_bytes = 0;  // that a call needs at most; 0: not known, and not said
   std::string input_note;   // what the numbers of the input are: "(pixel / 255 - 0.5) / 0.5"
   std::string output_note;  // likewise: "one score per class; the largest is the answer"
 };

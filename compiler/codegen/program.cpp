@@ -32,6 +32,7 @@
 
 #include "compiler/codegen/entry.h"
 #include "compiler/codegen/object.h"
+#include "compiler/codegen/stack.h"
 
 namespace cnnc {
 namespace {
@@ -286,10 +287,16 @@ llvm::GlobalVariable* add_constant(llvm::Module& module, const Constant& constan
   return global;
 }
 
-// LLVM reports trouble while linking or generating code through a handler, by default on stderr.
-void collect_errors(const llvm::DiagnosticInfo* info, void* text) {
-  if (info->getSeverity() != llvm::DS_Error) return;
-  llvm::raw_string_ostream stream(*static_cast<std::string*>(text));
+// What LLVM reports while it links and generates code, by default on stderr.
+struct Reports {
+  std::string errors;
+  StackUse stack;
+};
+
+void collect(const llvm::DiagnosticInfo* info, void* reports) {
+  auto& all = *static_cast<Reports*>(reports);
+  if (all.stack.take(*info) || info->getSeverity() != llvm::DS_Error) return;
+  llvm::raw_string_ostream stream(all.errors);
   llvm::DiagnosticPrinterRawOStream printer(stream);
   info->print(printer);
   stream << "; ";
@@ -326,13 +333,11 @@ void verify(const llvm::Module& module) {
   CNNC_CHECK(!llvm::verifyModule(module, &stream), "the module is broken: " + text);
 }
 
-}  // namespace
-
-Result<std::string> emit(const Program& program, Emit kind) {
+Result<std::string> emit(const Program& program, Emit kind, Reports& reports) {
   initialize_llvm();
-  std::string errors;
+  const std::string& errors = reports.errors;
   llvm::LLVMContext context;
-  context.setDiagnosticHandlerCallBack(collect_errors, &errors);
+  context.setDiagnosticHandlerCallBack(collect, &reports);
   // Halide's names of values carry counters and cost time; ours are for readers.
   context.setDiscardValueNames(true);
 
@@ -356,6 +361,7 @@ Result<std::string> emit(const Program& program, Emit kind) {
                          llvm::MDString::get(context, target.abi));
   }
   verify(module);
+  if (kind == Emit::object) reports.stack.prepare(module);
 
   Result<std::string> result = emit_module(module, target, kind);
   if (!result) return result;
@@ -367,6 +373,20 @@ Result<std::string> emit(const Program& program, Emit kind) {
     }
   }
   return result;
+}
+
+}  // namespace
+
+Result<std::string> emit(const Program& program, Emit kind) {
+  Reports reports;
+  return emit(program, kind, reports);
+}
+
+Result<ObjectCode> emit_object(const Program& program) {
+  Reports reports;
+  Result<std::string> bytes = emit(program, Emit::object, reports);
+  if (!bytes) return bytes.diagnostics();
+  return ObjectCode{*std::move(bytes), reports.stack.bound()};
 }
 
 }  // namespace cnnc

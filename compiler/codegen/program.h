@@ -72,4 +72,11 @@ enum class Emit { llvm, assembly, object };
 // The text or bytes of the program. The same program gives the same bytes.
 Result<std::string> emit(const Program& program, Emit kind);
 
+// An object file's bytes, and an upper bound of the bytes of stack that a call of any entry needs.
+struct ObjectCode {
+  std::string bytes;
+  int64_t stack_bytes = 0;
+};
+Result<ObjectCode> emit_object(const Program& program);
+
 }  // namespace cnnc

@@ -239,7 +239,7 @@ std::string Blueprint::compile_source(const KernelSource& source, KernelForm for
   return compile_kernel(*source.graph, source.kernel, source.spec, target_, "kernel", form);
 }
 
-Result<std::string> Blueprint::compile(Emit kind, int threads) const {
+Result<Program> Blueprint::with_kernels(int threads) const {
   const Status possible = check();
   if (!possible) return possible.diagnostics();
   Program program = program_;
@@ -272,7 +272,19 @@ Result<std::string> Blueprint::compile(Emit kind, int threads) const {
     }
   });
   if (!refused.empty()) return refused;
-  return emit(program, kind);
+  return program;
+}
+
+Result<std::string> Blueprint::compile(Emit kind, int threads) const {
+  const Result<Program> program = with_kernels(threads);
+  if (!program) return program.diagnostics();
+  return emit(*program, kind);
+}
+
+Result<ObjectCode> Blueprint::compile_object(int threads) const {
+  const Result<Program> program = with_kernels(threads);
+  if (!program) return program.diagnostics();
+  return emit_object(*program);
 }
 
 std::string Blueprint::statements() const {

@@ -42,6 +42,7 @@ class Blueprint {
   [[nodiscard]] std::string key() const;
   // Object bytes, assembly or LLVM's text. Kernels are compiled on up to `threads` threads.
   [[nodiscard]] Result<std::string> compile(Emit kind, int threads) const;
+  [[nodiscard]] Result<ObjectCode> compile_object(int threads) const;
   // The lowered loops of every kernel as text.
   [[nodiscard]] std::string statements() const;
   // The kernel calls of an entry: names, and what is known of the kernels.
@@ -67,6 +68,7 @@ class Blueprint {
                      KernelSpec spec);
   int32_t add_constant(const Value& value, const WeightPacking& packing,
                        const ParameterLookup& constants);
+  [[nodiscard]] Result<Program> with_kernels(int threads) const;
   [[nodiscard]] std::string compile_source(const KernelSource& source, KernelForm form) const;
 
   // A constant of the program, before its elements are packed.

@@ -3,6 +3,7 @@
 
 #include "cnnc/cnnc.h"
 #include "compiler/codegen/header.h"
+#include "compiler/driver/compile_target.h"
 #include "compiler/driver/explain.h"
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
@@ -46,10 +47,8 @@ struct Prepared {
 
 Result<Prepared> prepare(const Model& model, const TensorFile& weights,
                          const CompileOptions& options) {
-  Result<KernelTarget> target = target_with_tuned(options.target, options.tuned);
+  Result<KernelTarget> target = compile_target(options, model.description());
   if (!target) return target.diagnostics();
-  if (options.compile_budget > 0) target->compile_budget = options.compile_budget;
-  target->winograd = options.winograd && model.description().winograd;
   Result<Graph> graph = inference_graph(model.description(), options.batch);
   if (!graph) return graph.diagnostics();
   const Status fit = check_weights(*graph, weights);
@@ -78,13 +77,22 @@ Shape without_batch(const Shape& shape) { return {shape.begin() + 1, shape.end()
 
 }  // namespace
 
+Result<KernelTarget> compile_target(const CompileOptions& options, const ModelDescription& model) {
+  Result<KernelTarget> target = target_with_tuned(options.target, options.tuned);
+  if (!target) return target;
+  if (options.compile_budget > 0) target->compile_budget = options.compile_budget;
+  target->winograd = options.winograd && model.winograd;
+  target->machine.has_threads = !options.single_threaded;
+  return target;
+}
+
 Result<Object> compile(const Model& model, const TensorFile& weights,
                        const CompileOptions& options) {
   Result<Prepared> prepared = prepare(model, weights, options);
   if (!prepared) return prepared.diagnostics();
   const Blueprint blueprint = make_blueprint(*prepared, weights);
-  Result<std::string> bytes = object_bytes(blueprint, options.threads, options.use_cache);
-  if (!bytes) return bytes.diagnostics();
+  Result<ObjectCode> code = object_code(blueprint, options.threads, options.use_cache);
+  if (!code) return code.diagnostics();
   // Beyond this point there is no compiler, only bytes.
   const Plan& plan = prepared->plan;
   HeaderDescription header;
@@ -93,11 +101,12 @@ Result<Object> compile(const Model& model, const TensorFile& weights,
   header.batch = options.batch;
   header.input = without_batch(plan.graph.type(plan.graph.inputs[0]).shape);
   header.output = without_batch(plan.graph.type(plan.outputs[0]).shape);
+  header.stack_bytes = code->stack_bytes;
   header.workspace_bytes = blueprint.workspace_bytes(prepared->prefix + "_run");
   if (!model.description().mean.empty() || !model.description().std.empty()) {
     header.input_note = "pixels from 0 to 1 (byte / 255); the network normalises them itself";
   }
-  return Object{prepared->prefix, std::move(*bytes), c_header(header), blueprint.notes()};
+  return Object{prepared->prefix, std::move(code->bytes), c_header(header), blueprint.notes()};
 }
 
 Result<std::string> inspect(const Model& model, const TensorFile& weights,

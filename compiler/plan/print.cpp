@@ -7,6 +7,8 @@
 namespace cnnc {
 namespace {
 
+constexpr int64_t kBarColumns = 60;
+
 std::string padded(std::string text, size_t width) {
   if (text.size() < width) text.append(width - text.size(), ' ');
   return text;
@@ -65,7 +67,16 @@ std::string kernels(const Plan& plan) {
   return text;
 }
 
-// One row per block of the workspace, by offset; one column per step.
+std::string percent_above(int64_t value, int64_t bound) {
+  if (value == bound) return "the least possible";
+  char text[48];
+  std::snprintf(text, sizeof text, "%.1f %% more",
+                100 * static_cast<double>(value - bound) / static_cast<double>(bound));
+  return text;
+}
+
+// One row per block of the workspace, by offset; one column per step, marked while the block lives.
+// Then what lives at each step, as a share of the whole.
 std::string map(const Plan& plan) {
   std::vector<Layout> layouts;
   layouts.reserve(plan.placements.size());
@@ -81,13 +92,32 @@ std::string map(const Plan& plan) {
   std::stable_sort(blocks.begin(), blocks.end(), [&](ValueId a, ValueId b) {
     return plan.placements[a].offset < plan.placements[b].offset;
   });
-  std::string text = "workspace: " + std::to_string(plan.workspace_bytes) + " bytes, at least " +
-                     std::to_string(packing_lower_bound(in_workspace)) + " at one time\n";
+  const int64_t bound = packing_lower_bound(in_workspace);
+  std::string text = "workspace: packed " + std::to_string(plan.workspace_bytes) +
+                     " bytes, lower bound " + std::to_string(bound) + " bytes (" +
+                     percent_above(plan.workspace_bytes, bound) + ")\n";
+  if (blocks.empty()) return text;
+  std::string ruler;
+  for (size_t step = 0; step < plan.kernels.size(); ++step) ruler += std::to_string(step % 10);
+  text += "      offset       bytes  " + ruler + "  value\n";
   for (ValueId id : blocks) {
     std::string row(plan.kernels.size(), '.');
     for (int32_t step = all[id].first; step <= all[id].last; ++step) row[step] = '#';
     text += number(plan.placements[id].offset, 12) + number(all[id].bytes, 12) + "  " + row +
             "  %" + plan.graph.values[id].name + '\n';
+  }
+  text += "  kernel  live bytes\n";
+  for (size_t step = 0; step < plan.kernels.size(); ++step) {
+    int64_t live = 0;
+    for (const Lifetime& block : in_workspace) {
+      const auto now = static_cast<int32_t>(step);
+      if (block.first <= now && now <= block.last) {
+        live += (block.bytes + kAlignment - 1) / kAlignment * kAlignment;
+      }
+    }
+    const std::string bar(static_cast<size_t>(live * kBarColumns / plan.workspace_bytes), '=');
+    text += number(static_cast<int64_t>(step), 8) + number(live, 12) +
+            (bar.empty() ? "" : "  " + bar) + '\n';
   }
   return text;
 }

@@ -17,16 +17,6 @@ constexpr size_t kAlignment = 64;
 
 using RunFunction = int(const cnnc_context*, const float*, float*, void*);
 
-// The number that the header defines as <prefix>_<name>.
-int64_t number_in_header(const Object& object, const std::string& name) {
-  std::string macro = object.prefix;
-  for (char& c : macro) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  macro = "#define " + macro + "_" + name + " ";
-  const size_t at = object.header.find(macro);
-  REQUIRE(at != std::string::npos);
-  return std::stoll(object.header.substr(at + macro.size()));
-}
-
 LoadedObject load(const Object& object) {
   Result<LoadedObject> loaded = load_object(object.prefix, object.bytes);
   INFO((loaded ? "" : render(loaded.diagnostics())));
@@ -48,6 +38,15 @@ double greatest_distance(const std::vector<float>& found, const std::vector<T>& 
 }
 
 }  // namespace
+
+int64_t number_in_header(const Object& object, const std::string& name) {
+  std::string macro = object.prefix;
+  for (char& c : macro) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  macro = "#define " + macro + "_" + name + " ";
+  const size_t at = object.header.find(macro);
+  REQUIRE(at != std::string::npos);
+  return std::stoll(object.header.substr(at + macro.size()));
+}
 
 Model model_of(const std::string& json) {
   const TempFolder folder;

@@ -19,6 +19,9 @@ namespace cnnc::test {
 // One of the repo's own, "mnist_cnn".
 [[nodiscard]] Model repo_model(const std::string& name);
 
+// The number that the header defines as <PREFIX>_<name>.
+[[nodiscard]] int64_t number_in_header(const Object& object, const std::string& name);
+
 // Floats in [0, 1), the same for the same seed.
 [[nodiscard]] std::vector<float> random_floats(int64_t count, uint32_t seed);
 // Class numbers in [0, classes).

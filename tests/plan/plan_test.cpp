@@ -99,8 +99,12 @@ TEST_CASE("a plan prints") {
     1  fc: Anchor, 0 flop, 1536 bytes
         in  %flat                         f32[4, 48]             workspace+0         batch_innermost
         out %fc                           f32[4, 48]             output 0
-workspace: 768 bytes, at least 768 at one time
+workspace: packed 768 bytes, lower bound 768 bytes (the least possible)
+      offset       bytes  01  value
            0         768  ##  %pool
+  kernel  live bytes
+       0         768  ============================================================
+       1         768  ============================================================
 state: 0 bytes
 )");
 }

@@ -48,6 +48,7 @@ class CnncCommand(CommandTest):
                 ([model, "--emit=plan", "--train"], "go with --explain"),
                 ([model, "--emit=plan", "--explain"], "exclude each other"),
                 ([model, "--explain", "--measure", "--target=arm-64"], "which arm-64 is not"),
+                ([model, "--emit=plan", "--depfile", "d"], "--depfile is for objects"),
                 ([model, "--init-weights", "0", "--weights", "w"], "excludes")):
             with self.subTest(words):
                 out, err = self.run_command(CNNC, *words, code=2)
@@ -121,6 +122,17 @@ class CnncCommand(CommandTest):
         self.run_command(CNNC, "tiny.json", "--init-weights=0", "--prefix", "other")
         self.assertIn(b"other_run", self.bytes_of("tiny.h"))
 
+    def test_depfile(self):
+        self.run_command(CNNC, self.model(), "--init-weights=0", "--depfile", "tiny.d")
+        self.assertEqual(self.bytes_of("tiny.d"), b"tiny.o tiny.h: tiny.json\n")
+        spaced = self.write("a $ b#.json", description())
+        self.run_command(CNNC, spaced, "--init-weights=0", "-o", "x y.o", "--depfile", "tiny.d")
+        self.assertEqual(self.bytes_of("tiny.d"), rb"x\ y.o x\ y.h: a\ $$\ b\#.json" + b"\n")
+        # Nothing is written where the object is not.
+        self.run_command(CNNC, spaced, "-w", "nowhere", "--depfile", "other.d", code=1)
+        self.run_command(CNNC, spaced, "--init-weights=0", "--depfile", "no/other.d", code=1)
+        self.assertFalse((self.folder / "other.d").exists())
+
     def test_compiling_again_gives_the_same_bytes(self):
         model = self.model()
         for options in ([], ["--no-cache"], ["--no-cache", "--threads=1"]):
@@ -136,6 +148,13 @@ class CnncCommand(CommandTest):
         self.run_command(CNNC, self.model(), "--init-weights=0", "--target=arm-64", "--batch=3")
         machine = int.from_bytes(self.bytes_of("tiny.o")[18:20], "little")
         self.assertEqual(machine, 183)  # AArch64
+
+    def test_threads_are_a_choice(self):
+        model = ROOT / "models/mnist_cnn.json"
+        explained, _ = self.run_command(CNNC, model, "--emit=explain")
+        self.assertIn("parallel", explained)
+        explained, _ = self.run_command(CNNC, model, "--emit=explain", "--single-threaded")
+        self.assertNotIn("parallel", explained)
 
     def test_winograd_is_a_choice(self):
         model = ROOT / "models/mnist_cnn.json"

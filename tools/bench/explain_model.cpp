@@ -3,8 +3,8 @@
 
 #include <cstdio>
 
+#include "compiler/driver/compile_target.h"
 #include "compiler/driver/explain.h"
-#include "compiler/driver/tuned_file.h"
 #include "tools/bench/workload.h"
 
 namespace cnnc {
@@ -42,10 +42,8 @@ Result<std::string> measured_text(Workload& workload, const KernelTarget& target
 
 Result<std::string> explain_model(const Model& model, const CompileOptions& compilation,
                                   const ExplainOptions& options) {
-  Result<KernelTarget> target = target_with_tuned(compilation.target, compilation.tuned);
+  const Result<KernelTarget> target = compile_target(compilation, model.description());
   if (!target) return target.diagnostics();
-  if (compilation.compile_budget > 0) target->compile_budget = compilation.compile_budget;
-  target->winograd = compilation.winograd && model.description().winograd;
   Result<Workload> workload =
       options.training ? Workload::training(model.description(), *target)
                        : Workload::inference(model.description(), compilation.batch, *target);

@@ -42,14 +42,15 @@ class Model {
 };
 
 struct CompileOptions {
-  std::string target = "host";  // Halide's target string or an alias; see `cnnc --help`
-  int64_t batch = 1;            // images of a call
-  std::string prefix;           // of the object's symbols; empty: the model's name
-  int threads = 0;              // that compile; 0: one per processor
-  bool use_cache = true;        // of objects, on disk
-  bool winograd = true;         // allows Winograd's algorithm, if the description does, too
-  std::string tuned;            // a file of cnnc-tune's, which goes before the rules; empty: none
-  int64_t compile_budget = 0;   // vector operations that a kernel may unroll; 0: the usual
+  std::string target = "host";   // Halide's target string or an alias; see `cnnc --help`
+  int64_t batch = 1;             // images of a call
+  std::string prefix;            // of the object's symbols; empty: the model's name
+  int threads = 0;               // that compile; 0: one per processor
+  bool use_cache = true;         // of objects, on disk
+  bool winograd = true;          // allows Winograd's algorithm, if the description does, too
+  std::string tuned;             // a file of cnnc-tune's, which goes before the rules; empty: none
+  int64_t compile_budget = 0;    // vector operations that a kernel may unroll; 0: the usual
+  bool single_threaded = false;  // no parallel loops in the object: it needs no runtime for them
 };
 
 // An object file and the header that declares what is in it.
