@@ -407,8 +407,14 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
   describe_followers(graph, kernel, problem);
   if (kernel.anchor >= 0) {
     const std::vector<ValueId>& inputs = graph.nodes[kernel.anchor].inputs;
-    problem.winograd = target.winograd && placements[inputs[0]].layout == Layout::channels_last &&
-                       placements[inputs[1]].region == Region::constant;
+    // Its transforms are unrolled: vectors that are scattered over planes would be that many times
+    // as many elements, and take half a minute to compile.
+    const auto is_channels_last = [&](ValueId id) {
+      return placements[id].layout == Layout::channels_last;
+    };
+    problem.winograd = target.winograd && placements[inputs[1]].region == Region::constant &&
+                       is_channels_last(inputs[0]) &&
+                       std::all_of(kernel.outputs.begin(), kernel.outputs.end(), is_channels_last);
   }
   spec.params = choose_params(target, kernel.name, spec);
 
