@@ -36,6 +36,7 @@ struct BufferArgument {
 
 struct KernelCall {
   int32_t kernel = 0;  // index of Program::kernels
+  std::string name;    // what profiles call it
   std::vector<BufferArgument> buffers;
 };
 
@@ -62,6 +63,7 @@ struct Constant {
 struct Program {
   std::string name;
   std::string target;  // Halide's target string
+  bool is_profiled = false;  // entries tell the context's hook of each kernel
   std::vector<KernelCode> kernels;
   std::vector<Entry> entries;
   std::vector<Constant> constants;

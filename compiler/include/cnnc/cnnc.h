@@ -48,6 +48,7 @@ struct CompileOptions {
   int threads = 0;               // that compile; 0: one per processor
   bool use_cache = true;         // of objects, on disk
   bool winograd = true;          // allows Winograd's algorithm, if the description does, too
+  bool profile = false;          // the object tells the context's hook of each kernel
   bool single_threaded = false;  // no parallel loops in the object: it needs no runtime for them
 };
 
