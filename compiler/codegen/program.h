@@ -62,7 +62,7 @@ struct Constant {
 
 struct Program {
   std::string name;
-  std::string target;  // Halide's target string
+  std::string target;        // Halide's target string
   bool is_profiled = false;  // entries tell the context's hook of each kernel
   std::vector<KernelCode> kernels;
   std::vector<Entry> entries;
