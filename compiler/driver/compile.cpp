@@ -10,9 +10,7 @@
 #include "compiler/weights/safetensors.h"
 
 namespace cnnc {
-namespace {
 
-// Values for every parameter of the graph, by name, with the shapes that the graph wants.
 Status check_weights(const Graph& graph, const TensorFile& weights) {
   Diagnostics problems;
   for (const Value& value : graph.values) {
@@ -35,6 +33,8 @@ Status check_weights(const Graph& graph, const TensorFile& weights) {
   if (!problems.empty()) return problems;
   return success();
 }
+
+namespace {
 
 struct Prepared {
   Plan plan;

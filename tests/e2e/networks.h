@@ -10,7 +10,7 @@
 #include "compiler/codegen/jit.h"
 #include "compiler/frontend/model.h"
 #include "compiler/weights/safetensors.h"
-#include "tests/reference/interpreter.h"
+#include "compiler/reference/interpreter.h"
 
 namespace cnnc::test {
 

@@ -14,6 +14,7 @@ BUILD = pathlib.Path(os.environ.get("CNNC_BUILD", ROOT / "build/release"))  # ho
 CNNC = str(BUILD / "cnnc")
 TRAIN = str(BUILD / "cnnc-train")
 BENCH = str(BUILD / "cnnc-bench")
+CNNC_COMPARE = str(BUILD / "cnnc-compare")
 SIDE = 8
 CLASSES = 4
 
