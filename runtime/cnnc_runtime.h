@@ -37,7 +37,7 @@ extern "C" {
 
 // The version of this interface. Compiled networks carry the version that they were built
 // against and refuse a context with another one.
-#define CNNC_ABI_VERSION 1u
+#define CNNC_ABI_VERSION 2u
 
 // ------------------------------------------------------------------------------------- status
 
@@ -69,6 +69,12 @@ typedef int (*cnnc_task)(void* context, int index, uint8_t* closure);
 typedef int (*cnnc_parallel_for_hook)(const cnnc_context* context, cnnc_task task, int min,
                                       int extent, uint8_t* closure);
 
+// Told by networks that were compiled with `cnnc --profile`, on the thread that called the network:
+// before (`ends` is 0) and after (`ends` is 1) each kernel. `kernel` is its name, which lives as
+// long as the network, and `step` its position in the network, from 0.
+typedef void (*cnnc_kernel_hook)(const cnnc_context* context, const char* kernel, int step,
+                                 int ends);
+
 // What a host lends to a network. Any number of threads may use one context at the same time as
 // long as nobody changes it.
 struct cnnc_context {
@@ -76,6 +82,8 @@ struct cnnc_context {
   uint32_t reserved;                    // 0
   cnnc_parallel_for_hook parallel_for;  // NULL: loops run on the calling thread
   void* host;                           // for the owner of parallel_for; nobody else reads it
+  cnnc_kernel_hook kernel_hook;         // NULL: nobody is told of kernels
+  void* profile;                        // for the owner of kernel_hook; nobody else reads it
 };
 
 // Makes a context whose loops run on the calling thread.
@@ -106,6 +114,31 @@ int cnnc_pool_threads(const cnnc_pool* pool);
 
 // Makes the loops of `context` run on `pool`; NULL makes them run on the calling thread again.
 void cnnc_context_use_pool(cnnc_context* context, cnnc_pool* pool);
+
+// ------------------------------------------------------------------------------------ profile
+
+// What the kernels of a network took, for networks that were compiled with `cnnc --profile`; others
+// leave the profile empty. A context with a profile serves one thread at a time.
+typedef struct cnnc_kernel_time {
+  const char* kernel;  // its name: "mnist_conv1_relu_pool1"
+  int step;            // its position in the network
+  uint64_t calls;
+  uint64_t nanoseconds;  // of all calls together
+} cnnc_kernel_time;
+
+typedef struct cnnc_profile {
+  cnnc_kernel_time* kernels;  // the caller's, in the order in which they first ended
+  int capacity;
+  int count;       // kernels that were seen
+  uint64_t lost;   // calls of kernels for which there was no room
+  uint64_t began;  // private
+} cnnc_profile;
+
+// Makes an empty profile with room for `capacity` kernels.
+void cnnc_profile_init(cnnc_profile* profile, cnnc_kernel_time* kernels, int capacity);
+
+// Makes calls with `context` add to `profile`; NULL ends that.
+void cnnc_context_use_profile(cnnc_context* context, cnnc_profile* profile);
 
 // ------------------------------------------------------------------------------------ weights
 

@@ -7,6 +7,8 @@ void cnnc_context_init(cnnc_context* context) {
   context->reserved = 0;
   context->parallel_for = NULL;
   context->host = NULL;
+  context->kernel_hook = NULL;
+  context->profile = NULL;
 }
 
 int cnnc_parallel_for(void* context, cnnc_task task, int min, int extent, uint8_t* closure) {

@@ -172,6 +172,10 @@ void declare(CLI::App& app, Options& options) {
                "No parallel loops: the object needs memcpy,\n"
                "memset and functions like expf, and no threads")
       ->group("Compilation");
+  app.add_flag("--profile", options.compile.profile,
+               "Tell the caller's context when a kernel begins\n"
+               "and ends: see cnnc_profile in cnnc_runtime.h")
+      ->group("Compilation");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
 

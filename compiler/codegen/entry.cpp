@@ -15,6 +15,7 @@
 #include <llvm/IR/Instructions.h>
 #include <llvm/IR/Module.h>
 
+#include "compiler/codegen/profile.h"
 #include "compiler/support/check.h"
 #include "runtime/cnnc_runtime.h"
 
@@ -206,9 +207,17 @@ class EntryBuilder {
            entry_.name + ": argument " + std::to_string(i) + " of " + kernel->getName().str());
       arguments.push_back(buffers_[i]);
     }
+    const auto step = static_cast<int>(&call - entry_.calls.data());
+    tell(call, step, KernelMoment::begins);
     llvm::CallInst* result = builder_.CreateCall(kernel, arguments);
     result->setDoesNotThrow();
+    tell(call, step, KernelMoment::ends);
     fail_if(builder_.CreateIsNotNull(result), CNNC_INTERNAL);
+  }
+
+  void tell(const KernelCall& call, int step, KernelMoment moment) {
+    if (!program_.is_profiled) return;
+    add_kernel_hook(builder_, function_->getArg(0), call.name, step, moment);
   }
 
   void fill(llvm::Value* target, const BufferArgument& buffer, const std::string& where) {

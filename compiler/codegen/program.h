@@ -37,6 +37,7 @@ struct BufferArgument {
 struct KernelCall {
   int32_t kernel = 0;  // index of Program::kernels
   std::vector<BufferArgument> buffers;
+  std::string name = {};  // what profiles call it
 };
 
 // A parameter of an entry, after the context.
@@ -61,7 +62,8 @@ struct Constant {
 
 struct Program {
   std::string name;
-  std::string target;  // Halide's target string
+  std::string target;        // Halide's target string
+  bool is_profiled = false;  // entries tell the context's hook of each kernel
   std::vector<KernelCode> kernels;
   std::vector<Entry> entries;
   std::vector<Constant> constants;

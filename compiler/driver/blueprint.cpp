@@ -145,6 +145,7 @@ void Blueprint::add_entry(const std::string& entry_name, const Plan& plan, Layou
       }
       call.buffers.push_back(std::move(buffer));
     }
+    call.name = program_.name + "_" + plan.kernels[k].name;
     call.kernel = add_kernel(graph, plan.kernels[k], std::move(specs[k]));
     entry.calls.push_back(std::move(call));
   }
@@ -217,6 +218,7 @@ std::string Blueprint::key() const {
     }
     for (const KernelCall& call : entry.calls) {
       text += "  call " + std::to_string(call.kernel);
+      if (program_.is_profiled) text += " tells " + call.name;
       for (const BufferArgument& b : call.buffers) {
         text += (b.base == BufferBase::pointer ? " p" : " c") + std::to_string(b.index) + "+" +
                 std::to_string(b.offset);

@@ -27,6 +27,9 @@ class Blueprint {
   void add_entry(const std::string& entry, const Plan& plan, Layout layout,
                  const ParameterLookup& constants = {});
 
+  // Entries tell the context's hook when a kernel begins and ends.
+  void profile_kernels() { program_.is_profiled = true; }
+
   // Adds an entry for each kernel call of an earlier one, with the same parameters, called
   // <entry>_<number of the call>: for measurements.
   void add_entry_per_call(const std::string& entry);

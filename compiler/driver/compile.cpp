@@ -13,9 +13,7 @@
 #include "compiler/weights/safetensors.h"
 
 namespace cnnc {
-namespace {
 
-// Values for every parameter of the graph, by name, with the shapes that the graph wants.
 Status check_weights(const Graph& graph, const TensorFile& weights) {
   Diagnostics problems;
   for (const Value& value : graph.values) {
@@ -38,6 +36,8 @@ Status check_weights(const Graph& graph, const TensorFile& weights) {
   if (!problems.empty()) return problems;
   return success();
 }
+
+namespace {
 
 struct Prepared {
   Plan plan;
@@ -63,8 +63,9 @@ Result<Prepared> prepare(const Model& model, const TensorFile& weights,
   return prepared;
 }
 
-Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights) {
+Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights, bool profile) {
   Blueprint blueprint(prepared.prefix, prepared.target);
+  if (profile) blueprint.profile_kernels();
   blueprint.add_entry(
       prepared.prefix + "_run", prepared.plan, Layout::channels_last, [&](const std::string& name) {
         const Tensor* tensor = weights.find(name);
@@ -90,7 +91,7 @@ Result<Object> compile(const Model& model, const TensorFile& weights,
                        const CompileOptions& options) {
   Result<Prepared> prepared = prepare(model, weights, options);
   if (!prepared) return prepared.diagnostics();
-  const Blueprint blueprint = make_blueprint(*prepared, weights);
+  const Blueprint blueprint = make_blueprint(*prepared, weights, options.profile);
   Result<ObjectCode> code = object_code(blueprint, options.threads, options.use_cache);
   if (!code) return code.diagnostics();
   // Beyond this point there is no compiler, only bytes.
@@ -115,7 +116,7 @@ Result<std::string> inspect(const Model& model, const TensorFile& weights,
   if (!prepared) return prepared.diagnostics();
   if (stage == Stage::graph) return print(prepared->plan.graph);
   if (stage == Stage::plan) return print(prepared->plan);
-  const Blueprint blueprint = make_blueprint(*prepared, weights);
+  const Blueprint blueprint = make_blueprint(*prepared, weights, options.profile);
   const Status possible = blueprint.check();
   if (!possible) return possible.diagnostics();
   switch (stage) {

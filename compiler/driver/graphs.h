@@ -3,6 +3,7 @@
 #pragma once
 #include "compiler/frontend/model.h"
 #include "compiler/graph/graph.h"
+#include "compiler/weights/safetensors.h"
 
 namespace cnnc {
 
@@ -24,5 +25,9 @@ Result<Graph> training_graph(const ModelDescription& model, int64_t lanes);
 
 // Inputs: images, target, count. Outputs: the network's output [batch, ...] and the loss, f32[1].
 Result<Graph> evaluation_graph(const ModelDescription& model, int64_t lanes);
+
+// Whether there are values for every parameter of the graph, by name, with the shapes that it
+// wants.
+Status check_weights(const Graph& graph, const TensorFile& weights);
 
 }  // namespace cnnc

@@ -9,8 +9,8 @@
 #include "cnnc_runtime.h"
 #include "compiler/codegen/jit.h"
 #include "compiler/frontend/model.h"
+#include "compiler/reference/interpreter.h"
 #include "compiler/weights/safetensors.h"
-#include "tests/reference/interpreter.h"
 
 namespace cnnc::test {
 

@@ -15,6 +15,7 @@ FLOORS = {
     "compiler/frontend": 2,
     "compiler/passes": 2,
     "compiler/plan": 2,
+    "compiler/reference": 2,
     "compiler/weights": 2,
     "compiler/ops": 3,
     "schedules": 3,

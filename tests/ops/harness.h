@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "compiler/graph/graph.h"
-#include "tests/reference/interpreter.h"
+#include "compiler/reference/interpreter.h"
 
 namespace cnnc {
 

@@ -1,5 +1,5 @@
 // The reference interpreter, on a network of several nodes.
-#include "tests/reference/interpreter.h"
+#include "compiler/reference/interpreter.h"
 
 #include <catch2/catch.hpp>
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "compiler/plan/plan.h"
-#include "tests/reference/interpreter.h"
+#include "compiler/reference/interpreter.h"
 
 namespace cnnc::test {
 

@@ -15,6 +15,7 @@ CNNC = str(BUILD / "cnnc")
 TRAIN = str(BUILD / "cnnc-train")
 BENCH = str(BUILD / "cnnc-bench")
 TUNE = str(BUILD / "cnnc-tune")
+CNNC_COMPARE = str(BUILD / "cnnc-compare")
 SIDE = 8
 CLASSES = 4
 

@@ -1,6 +1,7 @@
 // Evaluates a graph node by node with the reference functions of the ops, in double.
 //
-// It is the oracle of compiled graphs, and of gradients through finite differences.
+// It is the oracle of compiled graphs, of gradients through finite differences, and of
+// cnnc-compare.
 #pragma once
 #include <map>
 #include <vector>

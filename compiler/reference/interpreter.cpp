@@ -1,5 +1,5 @@
 // Entry point: interpret. Tested by tests/ops/interpreter_test.cpp.
-#include "tests/reference/interpreter.h"
+#include "compiler/reference/interpreter.h"
 
 #include "compiler/support/check.h"
 

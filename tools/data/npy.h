@@ -1,0 +1,28 @@
+// Arrays in NumPy's files: what numpy.save writes.
+//
+// A file is the bytes "\x93NUMPY", the version, the length of the header (16 bits little-endian in
+// version 1, 32 bits after), the header and the elements. The header is a literal of a Python
+// dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }. Read here: little-endian
+// floats of 32 and 64 bits, integers of 32 and 64 bits, and bytes, in row-major order. A file must
+// have exactly the size that its shape gives.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/graph/types.h"
+#include "compiler/support/result.h"
+
+namespace cnnc {
+
+struct NpyArray {
+  Shape shape;
+  std::vector<double> elements;  // row-major
+  bool is_bytes = false;         // 'u1'
+};
+
+Result<NpyArray> read_npy(const std::string& path);
+// The same for bytes in memory; `path` is what messages call them.
+Result<NpyArray> parse_npy(std::string_view bytes, const std::string& path);
+
+}  // namespace cnnc
