@@ -114,8 +114,8 @@ void complete(const Problem& p, Params& params) {
       worth_parallel(p.flops, p.bytes, p.machine) ? (p.n + params.block_n - 1) / params.block_n : 1;
   if (holds_taps(p) || has_one_tap(p)) return;
   // The model takes one cycle for a multiply-add.
-  params.predicted = static_cast<double>(p.c * p.h * p.w * p.reduce_h * p.reduce_w) *
-                     static_cast<double>(p.reduce_c / p.machine.lanes) /
+  const int64_t vectors = p.reduce_c / p.machine.lanes;
+  params.predicted = static_cast<double>(p.c * p.h * p.w * p.reduce_h * p.reduce_w * vectors) /
                      cycles_per_output(p, params, blocks_of(params));
 }
 
@@ -202,7 +202,8 @@ void choose_matrix(const Problem& p, Params& params) {
       // Sums, the vectors of one side, and one of the other.
       const bool fits = a * b + std::min(a, b) + 1 <= p.machine.registers;
       if (!fits || p.n % b != 0) continue;
-      const double used = static_cast<double>(p.c) / static_cast<double>((p.c + a - 1) / a * a);
+      const int64_t whole_tiles = (p.c + a - 1) / a * a;
+      const double used = static_cast<double>(p.c) / static_cast<double>(whole_tiles);
       const double products_per_load =
           used * static_cast<double>(a * b) / static_cast<double>(a + b);
       if (products_per_load <= most) continue;

@@ -94,6 +94,7 @@ const TunedEntry* TunedTable::find(const std::string& target, const Problem& pro
 
 std::vector<TunedEntry> TunedTable::entries() const {
   std::vector<TunedEntry> result;
+  result.reserve(by_key_.size());
   for (const auto& [key, entry] : by_key_) result.push_back(entry);
   return result;
 }

@@ -223,10 +223,12 @@ class Tuning {
     const Threads threads(options_.threads);
     std::vector<Row> rows(workloads.size());
     std::vector<std::function<void()>> calls;
+    calls.reserve(workloads.size());
     for (const Workload* workload : workloads) calls.push_back(workload->function(threads));
     Limits limits(target_.machine, workloads[0]->weight_bytes());
     measure(rows, calls, kRounds, Caches::warm, limits);
     std::vector<double> result;
+    result.reserve(rows.size());
     for (const Row& row : rows) result.push_back(row.median_ms());
     return result;
   }
