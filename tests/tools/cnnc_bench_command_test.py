@@ -33,7 +33,7 @@ class CnncBenchCommand(CommandTest):
         self.assertTrue(all(row["schedule"] for row in kernels))
 
     def test_the_description_may_forbid_winograd(self):
-        layers = [{"type": "Conv2d", "out_channels": 32, "kernel_size": 3, "padding": 1}] * 2
+        layers = [{"type": "Conv2d", "out_channels": 32, "kernel_size": 3, "padding": 1}] * 3
         for choice, wanted in (("auto", True), (False, False)):
             model = self.write("net.json", description(
                 input={"shape": [1, 16, 16]}, layers=layers, winograd=choice))
