@@ -70,7 +70,7 @@ TEST_CASE("arrays of several types and versions are read") {
 TEST_CASE("what is no such array is refused with a reason") {
   const std::string zeros = bytes_of<float>(std::vector<float>(6));
   const auto with = [&](const std::string& header) { return problem(file_of(header, zeros)); };
-  CHECK_THAT(problem(""), Contains("x.npy: error: is no array of NumPy's"));
+  CHECK_THAT(problem(""), Contains("error: x.npy: is no array of NumPy's"));
   CHECK_THAT(problem("PK\x03\x04 a zip file"), Contains("is no array"));
   CHECK_THAT(problem(file_of("{}", "", 9)), Contains("is no array"));
   CHECK_THAT(problem("\x93NUMPY\x01"), Contains("is no array"));
