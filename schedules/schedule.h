@@ -59,7 +59,7 @@ struct Params {
   int64_t rows = 0;               // rows of a chunk ...
   int64_t columns = 0;            // ... and its columns
   int64_t band_rows = 0;          // rows of a band of a chunk
-  bool separates_border = false;  // columns at the border have loops of their own
+  bool separates_border = false;  // outputs at the border have loops of their own
   int64_t block_c = 0;            // channels of a block: of the result ...
   int64_t block_n = 0;            // ... and, of weight gradients, of outputs
   bool stages_input = false;      // keeps a block of the anchor's input on the stack
@@ -153,7 +153,6 @@ extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, line
     channel_sum, generic;
 }  // namespace schedules
 [[nodiscard]] const Schedule* find_schedule(const std::string& name);  // null: none
-[[nodiscard]] std::vector<std::string> schedule_names();
 
 // The rules.
 [[nodiscard]] Params choose_conv_batch(const Problem&);

@@ -134,7 +134,7 @@ std::optional<Params> choose_winograd(const Problem& problem) {
     if (stack_bytes(p, rows, tile.b) > kMostStackBytes) continue;
     const bool stays = stack_bytes(p, rows, tile.b) <= p.machine.l2_bytes * 3 / 4;
     double cost = cycles(p, rows, tile.efficiency, blocks) * (stays ? 1 : 1.3);
-    if (blocks * p.n < 2) cost *= 1.3;  // nothing for a second core
+    if (blocks * p.n < 2) cost *= 1.3;  // a second core would repeat the input transform
     if (least != 0 && cost >= least) continue;
     least = cost;
     params.a = tile.a;

@@ -157,17 +157,7 @@ void declare(CLI::App& app, Options& options) {
                "Sum convolutions directly: slower where\n"
                "Winograd's algorithm applies, and rounds less")
       ->group("Compilation");
-  app.add_option("--tuned", options.compile.tuned,
-                 "Schedules that cnnc-tune found; they go before\n"
-                 "the rules")
-      ->type_name("FILE")
-      ->group("Compilation");
-  app.add_option("--compile-budget", options.compile.compile_budget,
-                 "Vector operations that a kernel may unroll; one\n"
-                 "with more gets a simpler schedule. Default: 4096")
-      ->type_name("N")
-      ->check(cli::whole_number(1, int64_t{1} << 40))
-      ->group("Compilation");
+  cli::add_schedule_options(app, options.compile.tuned, options.compile.compile_budget);
   app.add_flag("--single-threaded", options.compile.single_threaded,
                "No parallel loops: the object needs memcpy,\n"
                "memset and functions like expf, and no threads")

@@ -36,7 +36,6 @@ struct Options {
   std::string input;
   std::string reference;
   int64_t seed = 0;
-  double tolerance = 1e-4;
   bool no_cache = false;
   bool no_winograd = false;
   CompareOptions compare;
@@ -80,7 +79,7 @@ void declare(CLI::App& app, Options& options) {
                  "same weights")
       ->type_name("FILE")
       ->group("Comparison");
-  app.add_option("--tolerance", options.tolerance,
+  app.add_option("--tolerance", options.compare.tolerance,
                  "The error that is no difference, relative to the\n"
                  "greatest element of a value. Default: 1e-4")
       ->type_name("X")
@@ -207,7 +206,6 @@ int compare_model(Options options) {
   if (!options.reference.empty()) reference = read_npy(options.reference);
   if (!reference) return cli::report(reference.diagnostics());
 
-  options.compare.tolerance = options.tolerance;
   options.compare.use_cache = !options.no_cache;
   options.compare.winograd = !options.no_winograd;
   const Result<Comparison> compared =
@@ -222,7 +220,8 @@ int compare_model(Options options) {
     report.agrees = report.agrees && !value.differs;
   }
   report.add(
-      "results, before any rewriting", compared->output, compared->expected, options.tolerance,
+      "results, before any rewriting", compared->output, compared->expected,
+      options.compare.tolerance,
       "Each kernel is right, but together they are not the network: a rewriting is wrong.\n");
   if (!options.reference.empty()) {
     if (reference->elements.size() != compared->output.size()) {
@@ -231,11 +230,11 @@ int compare_model(Options options) {
                                                             to_string(compared->output_shape))});
     }
     report.add("plain loops and " + options.reference, compared->expected, reference->elements,
-               options.tolerance,
+               options.compare.tolerance,
                "Plain loops differ from " + options.reference +
                    ", too: the description or the weights are not those that made it.\n");
     report.add("results and " + options.reference, compared->output, reference->elements,
-               options.tolerance, "The results differ from " + options.reference + ".\n");
+               options.compare.tolerance, "The results differ from " + options.reference + ".\n");
   }
   if (report.agrees) report.words = "Nothing differs.\n";
   return print(report);

@@ -113,17 +113,7 @@ void declare(CLI::App& app, Options& options) {
       ->type_name("TARGET")
       ->check(cli::known_target())
       ->group("Compilation");
-  app.add_option("--tuned", options.trainer.tuned,
-                 "Schedules that cnnc-tune --train found; they go\n"
-                 "before the rules")
-      ->type_name("FILE")
-      ->group("Compilation");
-  app.add_option("--compile-budget", options.trainer.compile_budget,
-                 "Vector operations that a kernel may unroll; one\n"
-                 "with more gets a simpler schedule. Default: 4096")
-      ->type_name("N")
-      ->check(cli::whole_number(1, int64_t{1} << 40))
-      ->group("Compilation");
+  cli::add_schedule_options(app, options.trainer.tuned, options.trainer.compile_budget);
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
   cli::set_help(

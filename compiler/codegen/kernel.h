@@ -11,6 +11,7 @@
 
 namespace cnnc {
 
+// See KernelTarget::compile_budget.
 inline constexpr int64_t kCompileBudget = 4096;
 
 // The target of kernels and of the program around them.

@@ -12,6 +12,7 @@
 #include "compiler/driver/object_source.h"
 #include "compiler/frontend/model.h"
 #include "compiler/reference/interpreter.h"
+#include "compiler/support/aligned_memory.h"
 
 namespace cnnc {
 namespace {
@@ -92,7 +93,7 @@ class SteppedNetwork {
     void* entry = object_.find(std::string(kEntry) + "_" + std::to_string(step));
     std::vector<void*> arguments = {const_cast<float*>(images.data())};
     for (std::vector<uint8_t>& output : outputs_) arguments.push_back(output.data());
-    arguments.push_back(workspace());
+    arguments.push_back(workspace_.data());
     const int status = call_entry(entry, nullptr, arguments);
     CNNC_CHECK(status == CNNC_OK, "kernel " + plan_.kernels[step].name + " failed: " +
                                       cnnc_status_string(static_cast<cnnc_status>(status)));
@@ -106,7 +107,7 @@ class SteppedNetwork {
     CNNC_CHECK(is_output || placement.region == Region::workspace,
                "%" + plan_.graph.values[id].name + " has no memory of its own");
     const uint8_t* memory =
-        is_output ? outputs_[placement.index].data() : workspace() + placement.offset;
+        is_output ? outputs_[placement.index].data() : workspace_.data() + placement.offset;
     const std::vector<int64_t> steps = strides(type.shape, placement.layout);
     std::vector<double> result;
     result.reserve(static_cast<size_t>(element_count(type.shape)));
@@ -120,22 +121,15 @@ class SteppedNetwork {
 
  private:
   SteppedNetwork(Plan plan, LoadedObject object, int64_t workspace_bytes)
-      : plan_(std::move(plan)),
-        object_(std::move(object)),
-        storage_(static_cast<size_t>(workspace_bytes + kAlignment)) {
+      : plan_(std::move(plan)), object_(std::move(object)), workspace_(workspace_bytes) {
     for (ValueId id : plan_.outputs) {
       outputs_.emplace_back(static_cast<size_t>(plan_.placements[id].bytes));
     }
   }
 
-  uint8_t* workspace() {
-    const auto address = reinterpret_cast<uintptr_t>(storage_.data());
-    return storage_.data() + (kAlignment - address % kAlignment) % kAlignment;
-  }
-
   Plan plan_;
   LoadedObject object_;
-  std::vector<uint8_t> storage_;
+  AlignedMemory workspace_;
   std::vector<std::vector<uint8_t>> outputs_;
 };
 
@@ -212,11 +206,8 @@ Result<Comparison> compare(const Model& model, const TensorFile& weights,
   }
   Result<Graph> graph = inference_graph(model.description(), batch);
   if (!graph) return graph.diagnostics();
-  PlanOptions plan_options;
-  plan_options.layout = Layout::channels_last;
-  plan_options.parameters = ParameterStorage::constant;
-  Result<SteppedNetwork> network =
-      SteppedNetwork::create(make_plan(std::move(*graph), plan_options), *target, weights, options);
+  Result<SteppedNetwork> network = SteppedNetwork::create(
+      make_plan(std::move(*graph), kInferencePlan), *target, weights, options);
   if (!network) return network.diagnostics();
 
   const Plan& plan = network->plan();

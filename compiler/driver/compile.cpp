@@ -54,10 +54,7 @@ Result<Prepared> prepare(const Model& model, const TensorFile& weights,
   const Status fit = check_weights(*graph, weights);
   if (!fit) return fit.diagnostics();
   // Beyond this point the set of operations is final, and every parameter has values.
-  PlanOptions plan_options;
-  plan_options.layout = Layout::channels_last;
-  plan_options.parameters = ParameterStorage::constant;
-  Prepared prepared{make_plan(std::move(*graph), plan_options), *target,
+  Prepared prepared{make_plan(std::move(*graph), kInferencePlan), *target,
                     c_identifier(options.prefix.empty() ? model.name() : options.prefix)};
   // Beyond this point each node belongs to a kernel and every value has an address.
   return prepared;

@@ -16,13 +16,11 @@ Result<TrainingProgram> training_program(const ModelDescription& model,
   if (!step) return step.diagnostics();
   Result<Graph> evaluation = evaluation_graph(model, target.machine.lanes);
   if (!evaluation) return evaluation.diagnostics();
-  PlanOptions options;
-  options.layout = Layout::batch_innermost;
-  options.parameters = ParameterStorage::state;
-  TrainingProgram program{make_plan(std::move(*step), options),
-                          make_plan(std::move(*evaluation), options), Blueprint("train", target)};
-  program.blueprint.add_entry("step", program.step, options.layout);
-  program.blueprint.add_entry("evaluate", program.evaluation, options.layout);
+  TrainingProgram program{make_plan(std::move(*step), kTrainingPlan),
+                          make_plan(std::move(*evaluation), kTrainingPlan),
+                          Blueprint("train", target)};
+  program.blueprint.add_entry("step", program.step, kTrainingPlan.layout);
+  program.blueprint.add_entry("evaluate", program.evaluation, kTrainingPlan.layout);
   return program;
 }
 

@@ -337,19 +337,20 @@ void lower_weight_grad(Lowering& lowering) {
   // Adds the outputs in some rows of each band and some columns.
   const auto add = [&](std::pair<int64_t, int64_t> rows, std::pair<int64_t, int64_t> columns) {
     if (rows.first == rows.second || columns.first == columns.second) return;
-    const WindowAxis window_y = window.y.outputs(rows.first, bands > 1 ? height : rows.second);
+    const WindowAxis window_y = bands > 1 ? window.y : window.y.outputs(rows.first, rows.second);
     const WindowAxis window_x = window.x.outputs(columns.first, columns.second);
     RDom r(0, constant(in[0] / lanes), 0, constant(window_x.out), 0,
            constant(rows.second - rows.first), "r");
     const Expr image = l + constant(lanes) * r.x;
-    Expr row = band * constant(band_rows) + r.z;
+    Expr row = r.z;
+    if (bands > 1) row = band * constant(band_rows) + row;
     if (height % band_rows != 0) {
       r.where(row < constant(height));
       row = Halide::clamp(row, 0, constant(height - 1));
     }
     Expr exists;
     const Expr ix = read_position(window_x, r, r.y, x, exists);
-    const Expr iy = read_position(window_y, r, bands > 1 ? row : r.z, y, exists);
+    const Expr iy = read_position(window_y, r, row, y, exists);
     const Expr gradient =
         upstream(r.y + constant(columns.first), row + constant(rows.first), n, image);
     part(l, x, y, c, n, band) += if_exists(exists, gradient * input(ix, iy, channel, image), 0.f);

@@ -17,6 +17,18 @@ Problem weight_gradient(int64_t in, int64_t out, int64_t kernel, int64_t size, i
   return p;
 }
 
+// Of 64 channels and 28x28 pixels, for inference of one image.
+Problem convolution(int64_t kernel) {
+  Problem p;
+  p.family = "conv";
+  p.vectors = VectorDimension::channel;
+  p.c = p.reduce_c = 64;
+  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 28;
+  p.reduce_h = p.reduce_w = kernel;
+  p.winograd = true;
+  return p;
+}
+
 }  // namespace
 
 TEST_CASE("sums of weight gradients fit the stack, however many channels there are") {
@@ -61,18 +73,20 @@ TEST_CASE("Winograd's algorithm is for large 3x3 convolutions with stride 1") {
 
 TEST_CASE("what a rule chooses is possible, and so are its neighbours") {
   std::vector<Problem> problems = {weight_gradient(32, 64, 3, 14, 64),
-                                   weight_gradient(1, 8, 3, 28, 32)};
-  Problem p;
-  p.family = "conv";
+                                   weight_gradient(1, 8, 3, 28, 32),
+                                   weight_gradient(32, 96, 1, 14, 32)};
+  Problem depthwise = weight_gradient(1, 48, 3, 14, 32);
+  depthwise.groups = 48;
+  depthwise.padded = true;
+  problems.push_back(depthwise);
+  Problem p = convolution(3);
+  p.padded = true;
+  problems.push_back(p);
+  p.vectors = VectorDimension::batch;
   p.n = 64;
-  p.c = p.reduce_c = 64;
-  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 28;
-  p.reduce_h = p.reduce_w = 3;
-  p.padded = p.winograd = true;
   problems.push_back(p);
   p.vectors = VectorDimension::channel;
   p.n = 1;
-  problems.push_back(p);
   p.winograd = false;
   problems.push_back(p);
   p.family = "linear";
@@ -101,12 +115,8 @@ TEST_CASE("what a rule chooses is possible, and so are its neighbours") {
 }
 
 TEST_CASE("Params that cannot compute a problem are told from those that can") {
-  Problem p;
-  p.family = "conv";
-  p.vectors = VectorDimension::channel;
-  p.c = p.reduce_c = 64;
-  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 28;
-  Params params = choose(p);
+  const Problem p = convolution(1);
+  const Params params = choose(p);
   REQUIRE(params.schedule == "conv_channel");
   CHECK(obstacle(p, params).empty());
   for (const auto& change :
@@ -123,13 +133,7 @@ TEST_CASE("Params that cannot compute a problem are told from those that can") {
 }
 
 TEST_CASE("simpler schedules unroll less and less, down to the generic one") {
-  Problem p;
-  p.family = "conv";
-  p.vectors = VectorDimension::channel;
-  p.winograd = true;
-  p.c = p.reduce_c = 64;
-  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 28;
-  p.reduce_h = p.reduce_w = 3;
+  const Problem p = convolution(3);
   const Params params = choose(p);
   REQUIRE(params.schedule == "winograd");
   const std::vector<Params> others = simpler(p, params);

@@ -7,13 +7,6 @@
 #include "compiler/driver/object_source.h"
 
 namespace cnnc {
-namespace {
-
-constexpr PlanOptions kTraining = {Layout::batch_innermost, ParameterStorage::state};
-constexpr PlanOptions kInference = {Layout::channels_last, ParameterStorage::constant};
-
-}  // namespace
-
 void* Memory::block(int64_t bytes) {
   blocks_.emplace_back(bytes);
   return blocks_.back().data();
@@ -87,22 +80,22 @@ void Workload::allocate() {
 Result<Workload> Workload::training(const ModelDescription& model, const KernelTarget& target) {
   Result<Graph> graph = training_graph(model, target.machine.lanes);
   if (!graph) return graph.diagnostics();
-  return Workload(c_identifier(model.name), "step", make_plan(std::move(*graph), kTraining),
-                  kTraining.layout, model.batch_size, target);
+  return Workload(c_identifier(model.name), "step", make_plan(std::move(*graph), kTrainingPlan),
+                  kTrainingPlan.layout, model.batch_size, target);
 }
 
 Result<Workload> Workload::inference(const ModelDescription& model, int64_t batch,
                                      const KernelTarget& target) {
   Result<Graph> graph = inference_graph(model, batch);
   if (!graph) return graph.diagnostics();
-  return Workload(c_identifier(model.name), "run", make_plan(std::move(*graph), kInference),
-                  kInference.layout, batch, target);
+  return Workload(c_identifier(model.name), "run", make_plan(std::move(*graph), kInferencePlan),
+                  kInferencePlan.layout, batch, target);
 }
 
 Result<Workload> Workload::convolution(const ConvProblem& problem, Direction direction,
                                        const KernelTarget& target) {
   const bool forward = direction == Direction::forward;
-  const PlanOptions options = forward ? kInference : kTraining;
+  const PlanOptions options = forward ? kInferencePlan : kTrainingPlan;
   if (!forward && problem.batch % target.machine.lanes != 0) {
     return error("problem \"" + to_string(problem) +
                  "\": backward needs a batch that is a multiple of " +

@@ -1,4 +1,5 @@
-// The targets as options know them. A file of its own, because it alone needs Halide's header.
+// What options know of targets and schedules. A file of its own, because it alone needs Halide's
+// header.
 #include "compiler/codegen/kernel.h"
 #include "tools/cli/tool.h"
 
@@ -23,6 +24,21 @@ std::string target_help() {
     text.append("  ").append(alias).append(meaning).append("\n");
   }
   return text;
+}
+
+void add_schedule_options(CLI::App& app, std::string& tuned, int64_t& compile_budget) {
+  app.add_option("--tuned", tuned,
+                 "Schedules that cnnc-tune found; they go before\n"
+                 "the rules")
+      ->type_name("FILE")
+      ->group("Compilation");
+  app.add_option("--compile-budget", compile_budget,
+                 "Vector operations that a kernel may unroll; one\n"
+                 "with more gets a simpler schedule. Default: " +
+                     std::to_string(kCompileBudget))
+      ->type_name("N")
+      ->check(whole_number(1, int64_t{1} << 40))
+      ->group("Compilation");
 }
 
 bool runs_here(const std::string& target) {

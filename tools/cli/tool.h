@@ -54,6 +54,8 @@ int report(const Diagnostics& diagnostics);
 // A target that the compiler knows. target_help() lists the aliases, a line each.
 [[nodiscard]] CLI::Validator known_target();
 [[nodiscard]] std::string target_help();
+// --tuned and --compile-budget, in the group "Compilation".
+void add_schedule_options(CLI::App& app, std::string& tuned, int64_t& compile_budget);
 // Whether this machine runs code for a target that is known.
 [[nodiscard]] bool runs_here(const std::string& target);
 

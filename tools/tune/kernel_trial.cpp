@@ -1,4 +1,4 @@
-// Tested by tests/tools/cnnc_tune_command_test.py and tests/tools/kernel_trial_test.cpp.
+// Tested by tests/tools/cnnc_tune_command_test.py and tests/tune/kernel_trial_test.cpp.
 #include "tools/tune/kernel_trial.h"
 
 #include <algorithm>
@@ -185,7 +185,7 @@ std::string KernelTrial::verify(const Variant& variant) {
   return "";
 }
 
-Comparison KernelTrial::compare(const Variant& first, const Variant& second, int rounds) {
+TimesInTurn KernelTrial::compare(const Variant& first, const Variant& second, int rounds) {
   constexpr double kRoundMs = 0.5;
   constexpr int kMostRepeats = 200;
   constexpr int kEnoughToGiveUp = 4;

@@ -18,8 +18,9 @@ struct Variant {
   void* entry = nullptr;
 };
 
-struct Comparison {
-  double first_ms = 0, second_ms = 0;  // medians
+// Medians of two variants that were timed in turn.
+struct TimesInTurn {
+  double first_ms = 0, second_ms = 0;
 };
 
 // All variants run on the same memory. Inputs are drawn at random, from the seed.
@@ -37,7 +38,7 @@ class KernelTrial {
   // "": results may differ from the reference's by rounding errors of sums of that length.
   [[nodiscard]] std::string verify(const Variant& variant);
   // Times both in turn, `rounds` times. Gives up early where the second is much slower.
-  [[nodiscard]] Comparison compare(const Variant& first, const Variant& second, int rounds);
+  [[nodiscard]] TimesInTurn compare(const Variant& first, const Variant& second, int rounds);
 
   [[nodiscard]] const Problem& problem() const { return problem_; }
 

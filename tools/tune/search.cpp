@@ -64,7 +64,7 @@ class KernelSearch {
     }
     if (best_ == rule_) return;
     // Steps add up only roughly: the best beside the rule's choice.
-    const Comparison last = trial_.compare(*rule_, *best_, kConfirmingRounds);
+    const TimesInTurn last = trial_.compare(*rule_, *best_, kConfirmingRounds);
     result_.rule_ms = last.first_ms;
     result_.best_ms = last.second_ms;
   }
@@ -125,7 +125,7 @@ class KernelSearch {
   }
 
   bool is_faster(const Variant& variant) {
-    Comparison times = trial_.compare(*best_, variant, kRounds);
+    TimesInTurn times = trial_.compare(*best_, variant, kRounds);
     if (times.second_ms >= kNoise * times.first_ms) return false;
     if (!trial_.verify(variant).empty()) {
       ++result_.rejected;
