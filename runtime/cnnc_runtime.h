@@ -37,7 +37,7 @@ extern "C" {
 
 // The version of this interface. Compiled networks carry the version that they were built
 // against and refuse a context with another one.
-#define CNNC_ABI_VERSION 2u
+#define CNNC_ABI_VERSION 2
 
 // ------------------------------------------------------------------------------------- status
 
@@ -48,11 +48,24 @@ typedef enum cnnc_status {
   CNNC_OUT_OF_MEMORY = 3,
   CNNC_VERSION_MISMATCH = 4,
   CNNC_BAD_WEIGHTS = 5,
-  CNNC_INTERNAL = 6
+  CNNC_INTERNAL = 6,
+  CNNC_UNSUPPORTED_CPU = 7,
+  CNNC_WORKSPACE_TOO_SMALL = 8
 } cnnc_status;
 
 // The status as an English sentence; never NULL, also for values that are no status.
 const char* cnnc_status_string(cnnc_status status);
+
+// ------------------------------------------------------------------------------- descriptions
+
+// What headers of compiled networks say of their inputs and outputs: elements ...
+#define CNNC_DTYPE_F32 1
+#define CNNC_DTYPE_I32 2
+#define CNNC_DTYPE_U8 3
+// ... and the order of dimensions, the first of them the images.
+#define CNNC_LAYOUT_NCHW 1  // channels, height, width
+#define CNNC_LAYOUT_NHWC 2  // height, width, channels
+#define CNNC_LAYOUT_ROWS 3  // any other number of dimensions, such as [images][features]
 
 // ------------------------------------------------------------------------------------ context
 
@@ -142,15 +155,28 @@ void cnnc_context_use_profile(cnnc_context* context, cnnc_profile* profile);
 
 // ------------------------------------------------------------------------------------ weights
 
+// Weights that are no part of the object lie in a file of their own, which the program reads or
+// maps into memory at an address that is a multiple of 64. Numbers are little-endian:
+//
+//   byte  0  CNNC_WEIGHTS_MAGIC
+//         8  the id of the shapes and places: the checksum of the table
+//        16  the size of the file in bytes
+//        24  the checksum of everything from byte 64 on
+//        32  the size of the table in bytes
+//        64  the table, a line of text for each tensor: its place, its size, its name and shape
+//            then the tensors, each on a multiple of 64
+#define CNNC_WEIGHTS_MAGIC UINT64_C(0x3153544857434e43)  // "CNCWHTS1"
+
 // A 64-bit checksum of `bytes` bytes; the same on every machine. weights.c defines it.
 uint64_t cnnc_weights_checksum(const void* blob, size_t bytes);
 
-// Checks weights before a network uses them:
+// Checks a file of weights before a network uses them; the header of the network says what is
+// expected. It reads all of them, once.
 // * CNNC_INVALID_ARGUMENT: `blob` is NULL.
-// * CNNC_BAD_WEIGHTS: the size or the checksum is not the expected one.
+// * CNNC_BAD_WEIGHTS: they are damaged, or those of another network.
 // * CNNC_MISALIGNED: `blob` does not start on a multiple of 64 bytes.
 cnnc_status cnnc_weights_check(const void* blob, size_t bytes, uint64_t expected_bytes,
-                               uint64_t expected_checksum);
+                               uint64_t expected_id);
 
 // ------------------------------------------------------------------- called by compiled networks
 
@@ -158,6 +184,10 @@ cnnc_status cnnc_weights_check(const void* blob, size_t bytes, uint64_t expected
 // the calling thread. Contract and result are those of cnnc_parallel_for_hook; an extent of 0 or
 // less is an empty loop.
 int cnnc_parallel_for(void* context, cnnc_task task, int min, int extent, uint8_t* closure);
+
+// CNNC_ABI_VERSION as the library was built with it; networks that are called without a context
+// compare it with theirs.
+uint32_t cnnc_abi_version(void);
 
 // Reached when a check inside a kernel fails, in networks compiled with such checks. Returns
 // CNNC_INTERNAL, which the kernel then returns.

@@ -1,4 +1,4 @@
-// The context, and the two functions that compiled networks call. Needs no operating system.
+// The context, and the functions that compiled networks call. Needs no operating system.
 // Tested by tests/runtime/context_test.cpp.
 #include "serial.h"
 
@@ -19,6 +19,8 @@ int cnnc_parallel_for(void* context, cnnc_task task, int min, int extent, uint8_
   }
   return lent->parallel_for(lent, task, min, extent, closure);
 }
+
+uint32_t cnnc_abi_version(void) { return CNNC_ABI_VERSION; }
 
 int cnnc_kernel_check_failed(void* context) {
   (void)context;

@@ -13,7 +13,13 @@
 // checksum finds damage and confusion; it is no protection against an adversary.
 #include "cnnc_runtime.h"
 
-enum { lanes = 4, word_bytes = 8, stripe_bytes = lanes * word_bytes, weights_alignment = 64 };
+enum {
+  lanes = 4,
+  word_bytes = 8,
+  stripe_bytes = lanes * word_bytes,
+  weights_alignment = 64,
+  header_bytes = 64
+};
 
 static uint64_t mix(uint64_t hash, uint64_t word) {
   const uint64_t product = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
@@ -47,10 +53,19 @@ uint64_t cnnc_weights_checksum(const void* blob, size_t bytes) {
 }
 
 cnnc_status cnnc_weights_check(const void* blob, size_t bytes, uint64_t expected_bytes,
-                               uint64_t expected_checksum) {
+                               uint64_t expected_id) {
+  const uint8_t* const data = (const uint8_t*)blob;
   if (blob == NULL) return CNNC_INVALID_ARGUMENT;
-  if (bytes != expected_bytes) return CNNC_BAD_WEIGHTS;
+  if (bytes != expected_bytes || bytes < header_bytes) return CNNC_BAD_WEIGHTS;
   if ((uintptr_t)blob % weights_alignment != 0) return CNNC_MISALIGNED;
-  if (cnnc_weights_checksum(blob, bytes) != expected_checksum) return CNNC_BAD_WEIGHTS;
+  const uint64_t table_bytes = load_word(data + 32);
+  if (load_word(data) != CNNC_WEIGHTS_MAGIC || load_word(data + 8) != expected_id ||
+      load_word(data + 16) != expected_bytes || table_bytes > bytes - header_bytes) {
+    return CNNC_BAD_WEIGHTS;
+  }
+  if (cnnc_weights_checksum(data + header_bytes, (size_t)table_bytes) != expected_id ||
+      cnnc_weights_checksum(data + header_bytes, bytes - header_bytes) != load_word(data + 24)) {
+    return CNNC_BAD_WEIGHTS;
+  }
   return CNNC_OK;
 }

@@ -2,9 +2,9 @@
 // vector of output channels' weights by a scalar of the input.
 //
 //   Params: a pixels (images, where the result is one pixel) x b vectors of channels in registers;
-//   rows > 0: of a block that all panels pass over before the next; tasks. Weights are packed in
-//   panels of b vectors; see compiler/codegen/packing.h. Stage: "accumulator", reduced over (tap x,
-//   tap y, channel), or (channel) for linear layers.
+//   rows > 0: of a block that all tiles of channels pass over before the next; tasks. Weights are
+//   packed in panels of whole vectors; see compiler/codegen/packing.h. Stage: "accumulator",
+//   reduced over (tap x, tap y, channel), or (channel) for linear layers.
 //
 // Padding taps are skipped by the predicate of the reduction: with the columns unrolled it folds
 // away. A pooling is fused in one of two forms: with few taps, the windows' accumulators stay in

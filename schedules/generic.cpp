@@ -2,9 +2,10 @@
 // outermost.
 //
 //   Params: tasks.
-//   An anchor's accumulator is computed per vector of the result. Stages of kernels without an
-//   anchor (row maxima, sums) are computed per vector of the batch, or per image where the channels
-//   are innermost; what is reduced over the batch itself is computed first.
+//   An anchor's accumulator is computed per vector of the result, and so is any other stage with an
+//   element for each of the result. Further stages of kernels without an anchor (row maxima, sums)
+//   are computed per vector of the batch, or per image where the channels are innermost; what is
+//   reduced over the batch itself is computed first.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -20,6 +21,14 @@ bool has_argument(const Halide::Func& func, const Halide::Var& argument) {
     if (own.name() == argument.name()) return true;
   }
   return false;
+}
+
+// Whether the stage has an element for each of the result.
+bool has_all_arguments(const Halide::Func& stage, const Halide::Func& result) {
+  for (const Halide::Var& argument : result.args()) {
+    if (!has_argument(stage, argument)) return false;
+  }
+  return true;
 }
 
 // Innermost: `vector`; then the other arguments; then the reductions.
@@ -103,7 +112,7 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   for (auto& [name, stage] : funcs.stages) {
     if (!stage.has_update_definition()) continue;
     schedule_stage(stage, vector, lanes, problem.vectors);
-    if (anchored) {
+    if (anchored || has_all_arguments(stage, result)) {
       stage.compute_at(result, outer);
     } else if (has_argument(result, Var("n"))) {
       stage.compute_at(result, outermost);

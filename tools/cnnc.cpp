@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,11 +59,29 @@ struct Options {
   CompileOptions compile;
   bool explain = false;
   ExplainOptions explanation;
+  std::string weights_storage = "embed";
+  std::string input_layout = "nchw";
+  std::string input_dtype = "f32";
+  std::string output_form = "logits";
+  std::string batches = "1";
+  std::string cpu;
   bool no_cache = false;
   bool no_winograd = false;
   bool list_layers = false;
   bool print_schema = false;
 };
+
+CLI::Validator one_of(const std::vector<std::string>& words) {
+  const auto check = [words](std::string& text) -> std::string {
+    std::string names;
+    for (const std::string& word : words) {
+      if (text == word) return {};
+      names += (names.empty() ? "" : ", ") + word;
+    }
+    return "\"" + text + "\" is not " + names;
+  };
+  return {check, ""};
+}
 
 CLI::Validator known_emission() {
   const auto check = [](std::string& text) -> std::string {
@@ -81,6 +100,25 @@ CLI::Validator c_name() {
     const std::string name = c_identifier(text);
     if (name == text) return {};
     return "\"" + text + "\" is no name in C, but \"" + name + "\" is";
+  };
+  return {check, ""};
+}
+
+std::vector<int64_t> numbers_in(const std::string& text) {
+  std::vector<int64_t> numbers;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) numbers.push_back(std::stoll(part));
+  return numbers;
+}
+
+CLI::Validator whole_numbers() {
+  const auto check = [](std::string& text) -> std::string {
+    std::istringstream parts(text + ",");
+    for (std::string part; std::getline(parts, part, ',');) {
+      const std::string problem = cli::whole_number(1, kMostElements)(part);
+      if (!problem.empty()) return problem;
+    }
+    return {};
   };
   return {check, ""};
 }
@@ -139,13 +177,53 @@ void declare(CLI::App& app, Options& options) {
                "in batches of the description's size")
       ->group("Output");
 
-  app.add_option("--batch", options.compile.batch, "Images that a call computes. Default: 1")
-      ->type_name("N")
-      ->check(cli::whole_number(1, kMostElements))
+  app.add_option("--weights-storage", options.weights_storage,
+                 "embed (the default): in the object; external: in\n"
+                 "a file beside it, with the ending .bin, which the\n"
+                 "application reads or maps and may exchange")
+      ->type_name("PLACE")
+      ->check(one_of({"embed", "external"}))
+      ->group("Interface");
+  app.add_option("--input-layout", options.input_layout,
+                 "nchw (the default) or nhwc: whether the channels\n"
+                 "of an image come first or last")
+      ->type_name("ORDER")
+      ->check(one_of({"nchw", "nhwc"}))
+      ->group("Interface");
+  app.add_option("--input-dtype", options.input_dtype,
+                 "f32 (the default), or u8: the application hands\n"
+                 "over raw bytes, which are divided by 255 first")
+      ->type_name("TYPE")
+      ->check(one_of({"f32", "u8"}))
+      ->group("Interface");
+  app.add_option("--output-form", options.output_form,
+                 "logits (the default): what the last layer\n"
+                 "computes; probabilities: its softmax; argmax:\n"
+                 "the number of the greatest, an int32_t")
+      ->type_name("FORM")
+      ->check(one_of({"logits", "probabilities", "argmax"}))
+      ->group("Interface");
+
+  app.add_option("--batch", options.batches,
+                 "Images that are computed at a time. Several\n"
+                 "numbers, 1,8,64, share the weights; any number\n"
+                 "of images is right. Default: 1")
+      ->type_name("N,...")
+      ->check(whole_numbers())
       ->group("Compilation");
-  app.add_option("--target", options.compile.target, "The machine to compile for; see below")
-      ->type_name("TARGET")
-      ->check(cli::known_target())
+  app.add_option("--target", options.compile.target,
+                 "The machine to compile for, see below; several\n"
+                 "x86 targets, x86-64-v2,x86-64-v3, put as many\n"
+                 "versions of the code into one object, which\n"
+                 "takes the best that its processor can run.\n"
+                 "Default: portable; with --tuned, host")
+      ->type_name("TARGET,...")
+      ->check(cli::known_targets())
+      ->group("Compilation");
+  app.add_option("--cpu", options.cpu, "native: the same as --target host")
+      ->type_name("native")
+      ->check(one_of({"native"}))
+      ->excludes("--target")
       ->group("Compilation");
   app.add_option("-j,--threads", options.compile.threads,
                  "Threads that compile. Default: 0, one per\n"
@@ -261,6 +339,9 @@ int compile_model(Options options, const Emission& emission) {
   std::vector<std::string> files;
   if (!emission.stage) {
     files = {object_path, fs::path(object_path).replace_extension(".h").string()};
+    if (options.compile.external_weights) {
+      files.push_back(fs::path(object_path).replace_extension(".bin").string());
+    }
   } else if (to_file) {
     files = {options.output};
   }
@@ -295,6 +376,22 @@ int compile_model(Options options, const Emission& emission) {
   return written ? cli::kDone : cli::report(written.diagnostics());
 }
 
+// What the words and flags stand for.
+void translate(Options& options, bool has_target) {
+  CompileOptions& compile = options.compile;
+  compile.use_cache = !options.no_cache;
+  compile.winograd = !options.no_winograd;
+  compile.batches = numbers_in(options.batches);
+  compile.external_weights = options.weights_storage == "external";
+  // What was tuned was tuned here.
+  const bool is_for_host = !options.cpu.empty() || (!has_target && !compile.tuned.empty());
+  if (is_for_host) compile.target = "host";
+  if (options.input_layout == "nhwc") compile.input_layout = InputLayout::nhwc;
+  if (options.input_dtype == "u8") compile.input_dtype = InputDType::u8;
+  if (options.output_form == "probabilities") compile.output = OutputForm::probabilities;
+  if (options.output_form == "argmax") compile.output = OutputForm::argmax;
+}
+
 int run(int argc, const char* const* argv) {
   CLI::App app(
       "Compiles a network with its weights to an object file and a C header.\n"
@@ -309,6 +406,7 @@ int run(int argc, const char* const* argv) {
     return printed ? cli::kDone : cli::report(printed.diagnostics());
   }
   if (options.model.empty()) return cli::usage_error(app, "no MODEL.json is given");
+  translate(options, app.count("--target") > 0);
   if (options.explain) {
     if (app.count("--emit") > 0 && options.emit != "explain") {
       return cli::usage_error(app, "--explain and --emit=" + options.emit + " exclude each other");
@@ -322,8 +420,6 @@ int run(int argc, const char* const* argv) {
     return cli::usage_error(app, "--measure needs a target that this machine runs, which " +
                                      options.compile.target + " is not");
   }
-  options.compile.use_cache = !options.no_cache;
-  options.compile.winograd = !options.no_winograd;
   for (const Emission& emission : emissions()) {
     if (options.emit != emission.name) continue;
     if (!emission.stage && options.output == "-") {

@@ -9,8 +9,11 @@ deps=$root/build/deps
 
 packages=(
   llvm-22-dev cmake ninja-build g++ zlib1g-dev libpng-dev catch2 libcli11-dev python3 python3-pip
-  pkg-config gcc-aarch64-linux-gnu qemu-user # for the tests of packages and of objects
+  pkg-config # for the tests of packages
   clang-format-22 clang-tidy-22 # for the tests' lint checks
+  # For the tests of objects for other processors: compilers, emulators, WebAssembly's libraries.
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+  qemu-user clang-22 lld-22 wasi-libc libclang-rt-22-dev-wasm32 nodejs
 )
 
 halide_version=21.0.0

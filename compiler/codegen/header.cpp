@@ -1,10 +1,12 @@
 // Tested by tests/codegen/header_test.cpp, which also compiles and runs the header's example.
 #include "compiler/codegen/header.h"
 
+#include <cstdio>
 #include <sstream>
 #include <vector>
 
 #include "compiler/support/check.h"
+#include "runtime/cnnc_runtime.h"
 
 namespace cnnc {
 namespace {
@@ -28,13 +30,69 @@ std::string comment_text(const std::string& text) {
   return result;
 }
 
+// Text that stays inside a string.
+std::string string_text(const std::string& text) {
+  std::string result;
+  for (char ch : comment_text(text)) result += ch == '"' ? '\'' : ch;
+  return result;
+}
+
 // The words for the dimensions of one image or of its result.
-std::vector<std::string> dimension_names(const Shape& shape) {
-  if (shape.size() == 3) return {"CHANNELS", "HEIGHT", "WIDTH"};
-  if (shape.size() == 1) return {"FEATURES"};
-  std::vector<std::string> names(shape.size());
-  for (size_t i = 0; i < shape.size(); ++i) names[i] = "DIM" + std::to_string(i);
+std::vector<std::string> dimension_names(const HeaderTensor& tensor) {
+  const size_t rank = tensor.shape.size();
+  if (rank == 3 && tensor.channels_last) return {"HEIGHT", "WIDTH", "CHANNELS"};
+  if (rank == 3) return {"CHANNELS", "HEIGHT", "WIDTH"};
+  if (rank == 1) return {"FEATURES"};
+  std::vector<std::string> names(rank);
+  for (size_t i = 0; i < names.size(); ++i) names[i] = "DIM" + std::to_string(i);
   return names;
+}
+
+const char* layout_name(const HeaderTensor& tensor) {
+  if (tensor.shape.size() == 3) {
+    return tensor.channels_last ? "CNNC_LAYOUT_NHWC" : "CNNC_LAYOUT_NCHW";
+  }
+  return "CNNC_LAYOUT_ROWS";
+}
+
+const char* c_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "float";
+    case DType::i32:
+      return "int32_t";
+    case DType::u8:
+      return "uint8_t";
+  }
+  return "float";
+}
+
+const char* dtype_name(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "CNNC_DTYPE_F32";
+    case DType::i32:
+      return "CNNC_DTYPE_I32";
+    case DType::u8:
+      return "CNNC_DTYPE_U8";
+  }
+  return "CNNC_DTYPE_F32";
+}
+
+std::string hexadecimal(uint64_t value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+// "1", "1 or 8", "1, 8 or 64".
+std::string alternatives(const std::vector<std::string>& words) {
+  std::string text;
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
+    text += words[i];
+  }
+  return text;
 }
 
 class HeaderWriter {
@@ -46,9 +104,11 @@ class HeaderWriter {
     const std::string guard = macro_ + "_H";
     essay();
     out_ << "#ifndef " << guard << "\n#define " << guard << "\n\n#include \"cnnc_runtime.h\"\n\n"
+         << "#if CNNC_ABI_VERSION != " << CNNC_ABI_VERSION << "\n#error \"" << prefix_
+         << ".h and cnnc_runtime.h do not belong together: compile the network again\"\n#endif\n\n"
          << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
     macros();
-    prototype();
+    prototypes();
     out_ << "#ifdef __cplusplus\n}  // extern \"C\"\n#endif\n\n#endif  // " << guard << "\n";
     return out_.str();
   }
@@ -56,19 +116,24 @@ class HeaderWriter {
  private:
   void line(const std::string& text = "") { out_ << (text.empty() ? "//" : "// " + text) << "\n"; }
 
-  void define(const std::string& name, int64_t value, const std::string& comment = "") {
+  void define_text(const std::string& name, const std::string& value,
+                   const std::string& comment = "") {
     out_ << "#define " << macro_ << "_" << name << " " << value;
     if (!comment.empty()) out_ << "  // " << comment;
     out_ << "\n";
   }
+  void define(const std::string& name, int64_t value, const std::string& comment = "") {
+    define_text(name, std::to_string(value), comment);
+  }
 
   [[nodiscard]] bool has_workspace() const { return net_.workspace_bytes > 0; }
+  [[nodiscard]] bool has_weights() const { return net_.weights_bytes > 0; }
 
-  // "[1][28][28]"
-  static std::string brackets(const Shape& shape) {
-    std::string text;
-    for (int64_t extent : shape) text += "[" + std::to_string(extent) + "]";
-    return text;
+  // "uint8_t[images][1][28][28]"
+  static std::string array_type(const HeaderTensor& tensor) {
+    std::string text = std::string(c_type(tensor.dtype)) + "[images]";
+    for (int64_t extent : tensor.shape) text += "[" + std::to_string(extent) + "]";
+    return text + (tensor.note.empty() ? "" : "  " + comment_text(tensor.note));
   }
 
   // Comment lines of at most kColumns.
@@ -87,32 +152,30 @@ class HeaderWriter {
   }
 
   void essay() {
-    const bool single = net_.batch == 1;
     paragraph(prefix_ + ".h: the network \"" + comment_text(net_.model) +
               "\" as a C function. Written by cnnc; do not edit.");
     line();
-    paragraph(prefix_ + "_run turns " + std::to_string(net_.batch) +
-              (single ? " image into a result." : " images into as many results.") +
-              " All numbers are float, in row-major order" +
-              (single ? ":" : ", one image after the other:"));
-    line("  input   float" + brackets({net_.batch}) + brackets(net_.input) + note(net_.input_note));
-    line("  output  float" + brackets({net_.batch}) + brackets(net_.output) +
-         note(net_.output_note));
+    paragraph(prefix_ +
+              "_run turns images into results. Arrays are in row-major order, one image after the "
+              "other, and need no more alignment than their elements:");
+    line("  input   " + array_type(net_.input));
+    line("  output  " + array_type(net_.output));
+    batches();
     if (has_workspace()) {
-      paragraph("workspace is scratch memory of " + macro_ +
+      paragraph("workspace is scratch memory of at least " + macro_ +
                 "_WORKSPACE_BYTES bytes that starts on a multiple of " + macro_ +
                 "_ALIGNMENT bytes. Its contents mean nothing before and after a call.");
     } else {
-      paragraph("No workspace is needed: pass NULL.");
+      paragraph("No workspace is needed: pass NULL and 0.");
     }
     line();
+    weights();
     paragraph(
-        "The weights are part of the object. The function allocates nothing and keeps nothing: any "
-        "number of threads may call it at the same time, each with a workspace and an output of "
-        "its "
-        "own. context lends it threads; with NULL it runs on the calling thread alone. The results "
-        "are the same, bit for bit. See cnnc_runtime.h for contexts and for the meaning of a "
-        "status.");
+        "The function allocates nothing and keeps nothing: any number of threads may call it at "
+        "the same time, each with a workspace and an output of its own. context lends it threads; "
+        "with NULL it runs on the calling thread alone. The results are the same, bit for bit. "
+        "See cnnc_runtime.h for contexts and for the meaning of a status.");
+    processors();
     line();
     paragraph("A program (C11), built with cc app.c " + prefix_ +
               ".o libcnnc_runtime.a -lpthread -lm");
@@ -120,64 +183,151 @@ class HeaderWriter {
     example();
   }
 
-  static std::string note(const std::string& text) {
-    return text.empty() ? "" : "  " + comment_text(text);
+  void batches() {
+    std::vector<std::string> words;
+    words.reserve(net_.batches.size());
+    for (int64_t batch : net_.batches) words.push_back(std::to_string(batch));
+    const bool one = net_.batches.size() == 1 && net_.batches[0] == 1;
+    paragraph("Any number of images is right. Inside, " + alternatives(words) +
+              (one ? " is" : " are") + " computed at a time.");
+  }
+
+  void weights() {
+    if (!has_weights()) {
+      paragraph("The weights are part of the object.");
+      return;
+    }
+    paragraph("weights are the contents of the file that cnnc wrote beside the object, " + macro_ +
+              "_WEIGHTS_BYTES bytes from a multiple of " + macro_ +
+              "_ALIGNMENT bytes on, read or "
+              "mapped into memory. " +
+              prefix_ +
+              "_check_weights tells whether they are whole and "
+              "fit; " +
+              prefix_ +
+              "_run looks at their first bytes only. Other weights of the same "
+              "network may be passed at any call.");
+  }
+
+  void processors() {
+    if (net_.targets.empty()) return;
+    line();
+    const bool several = net_.targets.size() > 1;
+    paragraph("The object has code for " +
+              (several ? alternatives(net_.targets) + " and takes the first of them that the "
+                                                      "processor can run."
+                       : (net_.targets[0] == "host" ? "the processor that it was compiled on."
+                                                    : net_.targets[0] + ".")));
   }
 
   void example() {
     line("  #include <stdio.h>");
     line("  #include \"" + prefix_ + ".h\"");
     line();
-    line("  static float input[" + macro_ + "_BATCH * " + macro_ + "_INPUT_SIZE];");
-    line("  static float output[" + macro_ + "_BATCH * " + macro_ + "_OUTPUT_SIZE];");
+    line("  static " + std::string(c_type(net_.input.dtype)) + " input[" + macro_ +
+         "_INPUT_SIZE];");
+    line("  static " + std::string(c_type(net_.output.dtype)) + " output[" + macro_ +
+         "_OUTPUT_SIZE];");
     if (has_workspace()) {
       line("  static _Alignas(" + macro_ + "_ALIGNMENT) unsigned char workspace[" + macro_ +
            "_WORKSPACE_BYTES];");
     }
+    if (has_weights()) {
+      line("  static _Alignas(" + macro_ + "_ALIGNMENT) unsigned char weights[" + macro_ +
+           "_WEIGHTS_BYTES];");
+    }
     line();
     line("  int main(void) {");
+    if (has_weights()) line("    // ... read the file of weights ...");
     line("    // ... fill the input ...");
-    line("    cnnc_status status = " + prefix_ + "_run(NULL, input, output, " +
-         (has_workspace() ? "workspace" : "NULL") + ");");
+    line("    cnnc_status status =");
+    line("        " + prefix_ + "_run(NULL, " + (has_weights() ? "weights, " : "") +
+         "input, output, 1, " + (has_workspace() ? "workspace, sizeof workspace" : "NULL, 0") +
+         ");");
     line("    if (status != CNNC_OK) {");
     line("      fprintf(stderr, \"%s\\n\", cnnc_status_string(status));");
     line("      return 1;");
     line("    }");
-    line("    for (int i = 0; i < " + macro_ +
-         "_OUTPUT_SIZE; ++i) printf(\"%d: %g\\n\", i, output[i]);");
+    const std::string number = net_.output.dtype == DType::f32 ? "%g" : "%d";
+    line("    for (int i = 0; i < " + macro_ + "_OUTPUT_SIZE; ++i) printf(\"%d: " + number +
+         "\\n\", i, output[i]);");
     line("    return 0;");
     line("  }");
   }
 
   void macros() {
-    define("BATCH", net_.batch, "images per call");
-    shape_macros("INPUT", net_.input, "floats of one image");
-    shape_macros("OUTPUT", net_.output, "floats of one result");
+    define_text("BUILD_ID", "UINT64_C(" + hexadecimal(net_.build_id) + ")",
+                "of this header and its object");
+    define("BATCH", net_.batches.back(), "images that are computed at a time, at most");
+    tensor_macros("INPUT", net_.input, "elements of one image");
+    tensor_macros("OUTPUT", net_.output, "elements of one result");
     define("WORKSPACE_BYTES", net_.workspace_bytes,
            has_workspace() ? "" : "the workspace may be NULL");
-    define("ALIGNMENT", 64, "of the workspace, in bytes");
     if (net_.stack_bytes > 0) {
       define("STACK_BYTES", net_.stack_bytes, "of a thread that computes, at most");
     }
+    if (has_weights()) {
+      define("WEIGHTS_BYTES", net_.weights_bytes);
+      define_text("WEIGHTS_ID", "UINT64_C(" + hexadecimal(net_.weights_id) + ")",
+                  "of their shapes and places");
+    }
+    define("ALIGNMENT", 64,
+           has_weights() ? "of the workspace and the weights, in bytes"
+                         : "of the workspace, in bytes");
     out_ << "\n";
   }
 
-  void shape_macros(const std::string& what, const Shape& shape, const std::string& comment) {
-    const std::vector<std::string> names = dimension_names(shape);
-    for (size_t i = 0; i < shape.size(); ++i) define(what + "_" + names[i], shape[i]);
-    define(what + "_SIZE", element_count(shape), comment);
+  void tensor_macros(const std::string& what, const HeaderTensor& tensor,
+                     const std::string& comment) {
+    define_text(what + "_NAME", "\"" + string_text(tensor.name) + "\"");
+    define_text(what + "_DTYPE", dtype_name(tensor.dtype));
+    define_text(what + "_LAYOUT", layout_name(tensor));
+    const std::vector<std::string> names = dimension_names(tensor);
+    for (size_t i = 0; i < names.size(); ++i) define(what + "_" + names[i], tensor.shape[i]);
+    define(what + "_SIZE", element_count(tensor.shape), comment);
   }
 
-  void prototype() {
-    out_ << "// Returns CNNC_OK, or\n"
+  // The parameters after the context, declared or passed on.
+  std::string parameters(bool with_types) const {
+    const auto typed = [&](const std::string& type, const std::string& name) {
+      return with_types ? type + name : name;
+    };
+    std::string text;
+    if (has_weights()) text += typed("const void* ", "weights") + ", ";
+    text += typed(std::string("const ") + c_type(net_.input.dtype) + "* ", "input") + ", ";
+    text += typed(std::string(c_type(net_.output.dtype)) + "* ", "output") + ", ";
+    text += typed("size_t ", "images") + ",\n    ";
+    text += typed("void* ", "workspace") + ", " + typed("size_t ", "workspace_bytes");
+    return text;
+  }
+
+  void prototypes() {
+    out_ << "// What " << prefix_ << "_run below calls: the function in the object. It refuses\n"
+         << "// a build id that is not its own.\n"
+         << "cnnc_status " << prefix_ << "_run_images(\n    uint64_t build_id, "
+         << "const cnnc_context* context,\n    " << parameters(true) << ");\n\n"
+         << "// Runs the network on `images` images. Returns CNNC_OK, or\n"
          << "// * CNNC_INVALID_ARGUMENT: a pointer is NULL that must not be;\n"
-         << "// * CNNC_MISALIGNED: the workspace starts at a wrong address, or an array of floats "
-            "does;\n"
-         << "// * CNNC_VERSION_MISMATCH: the context is of another version of the runtime;\n"
-         << "// * CNNC_INTERNAL: a loop of the context failed.\n"
-         << "cnnc_status " << prefix_ << "_run(const cnnc_context* context, const float* input,\n"
-         << std::string(std::string("cnnc_status _run(").size() + prefix_.size(), ' ')
-         << "float* output, void* workspace);\n\n";
+         << "// * CNNC_MISALIGNED: an array starts at an address that its elements may not have, "
+            "or\n"
+         << "//   the workspace does;\n"
+         << "// * CNNC_WORKSPACE_TOO_SMALL: workspace_bytes is below " << macro_
+         << "_WORKSPACE_BYTES;\n"
+         << "// * CNNC_VERSION_MISMATCH: this header, the object and the runtime are not of one "
+            "make;\n"
+         << "// * CNNC_UNSUPPORTED_CPU: the object has no code for this processor;\n";
+    if (has_weights()) out_ << "// * CNNC_BAD_WEIGHTS: the weights are of another network;\n";
+    out_ << "// * CNNC_INTERNAL: a loop of the context failed.\n"
+         << "// After any but the last, the output is as it was.\n"
+         << "static inline cnnc_status " << prefix_ << "_run(\n    const cnnc_context* context, "
+         << parameters(true) << ") {\n  return " << prefix_ << "_run_images(\n    " << macro_
+         << "_BUILD_ID, context, " << parameters(false) << ");\n}\n\n";
+    if (!has_weights()) return;
+    out_ << "// Whether `bytes` bytes are whole weights of this network: cnnc_weights_check.\n"
+         << "static inline cnnc_status " << prefix_
+         << "_check_weights(const void* weights, size_t bytes) {\n"
+         << "  return cnnc_weights_check(weights, bytes, " << macro_ << "_WEIGHTS_BYTES, " << macro_
+         << "_WEIGHTS_ID);\n}\n\n";
   }
 
   const HeaderDescription& net_;

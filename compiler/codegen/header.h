@@ -2,21 +2,34 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "compiler/graph/types.h"
 
 namespace cnnc {
 
+// What an application hands over, or gets.
+struct HeaderTensor {
+  std::string name;  // of the value in the network
+  DType dtype = DType::f32;
+  Shape shape;  // of one image, without the batch: [channels, height, width], [features], []
+  bool channels_last = false;  // [height, width, channels]
+  std::string note;            // what the numbers are: "(pixel / 255 - 0.5) / 0.5"
+};
+
 struct HeaderDescription {
   std::string prefix;  // of the functions: a C identifier
   std::string model;   // the network's name, as its author writes it
-  int64_t batch = 1;
-  Shape input;   // of one image, without the batch: [channels, height, width] or [features]
-  Shape output;  // likewise
+  uint64_t build_id = 0;
+  std::vector<int64_t> batches;      // images computed at a time, ascending
+  std::vector<std::string> targets;  // what there is code for, the best first
+  HeaderTensor input;
+  HeaderTensor output;
   int64_t workspace_bytes = 0;
   int64_t stack_bytes = 0;  // that a call needs at most; 0: not known, and not said
-  std::string input_note;   // what the numbers of the input are: "(pixel / 255 - 0.5) / 0.5"
-  std::string output_note;  // likewise: "one score per class; the largest is the answer"
+  // Weights that are no part of the object: their bytes, and the id of their layout. 0: they are.
+  int64_t weights_bytes = 0;
+  uint64_t weights_id = 0;
 };
 
 // Valid C99 and C++; the same description gives the same text.

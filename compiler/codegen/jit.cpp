@@ -64,6 +64,7 @@ llvm::Expected<std::unique_ptr<orc::LLJIT>> make_jit() {
 orc::SymbolMap process_symbols(orc::LLJIT& jit) {
   std::vector<LibraryFunction> functions = library_functions();
   functions.push_back({"cnnc_parallel_for", reinterpret_cast<void*>(&cnnc_parallel_for)});
+  functions.push_back({"cnnc_abi_version", reinterpret_cast<void*>(&cnnc_abi_version)});
   functions.push_back(
       {"cnnc_kernel_check_failed", reinterpret_cast<void*>(&cnnc_kernel_check_failed)});
   orc::SymbolMap symbols;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <optional>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -389,7 +390,7 @@ class MemoryFile {
 
 KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
                            const std::vector<Placement>& placements, Layout layout,
-                           const KernelTarget& target) {
+                           const KernelTarget& target, const SharedPacking& shared) {
   KernelSpec spec;
   Problem& problem = spec.problem;
   problem.machine = target.machine;
@@ -405,6 +406,7 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
     }
   }
   describe_followers(graph, kernel, problem);
+  bool must_be_winograd = false;  // since the weights are transformed already
   if (kernel.anchor >= 0) {
     const std::vector<ValueId>& inputs = graph.nodes[kernel.anchor].inputs;
     // Its transforms are unrolled: vectors that are scattered over planes would be that many times
@@ -415,8 +417,19 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
     problem.winograd = target.winograd && placements[inputs[1]].region == Region::constant &&
                        is_channels_last(inputs[0]) &&
                        std::all_of(kernel.outputs.begin(), kernel.outputs.end(), is_channels_last);
+    const auto known = shared.is_transformed.find(graph.values[inputs[1]].name);
+    if (known != shared.is_transformed.end()) {
+      problem.winograd &= known->second;
+      must_be_winograd = known->second;
+    }
   }
   spec.params = choose_params(target, kernel.name, spec);
+  if (must_be_winograd && spec.params.schedule != "winograd") {
+    const std::optional<Params> winograd = choose_winograd(problem);
+    CNNC_CHECK(winograd, "kernel " + kernel.name + " reads transformed weights and cannot");
+    spec.params = *winograd;
+    spec.tuned = {};
+  }
 
   std::vector<ValueId> packed;
   if (wants_panels(spec)) {
@@ -427,7 +440,10 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
     WeightPacking packing;
     if (placements[id].region == Region::constant &&
         std::find(packed.begin(), packed.end(), id) != packed.end()) {
-      packing = {spec.params.vector_channels(target.machine), spec.params.schedule == "winograd"};
+      const int64_t tile = spec.params.vector_channels(target.machine);
+      packing.panel = shared.panel > 0 ? shared.panel : tile;
+      packing.is_transformed = spec.params.schedule == "winograd";
+      packing.tile = tile;
     }
     spec.arguments.push_back(describe_argument(graph, id, placements[id], packing));
   }

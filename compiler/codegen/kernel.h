@@ -1,5 +1,6 @@
 // Kernels: a group of the plan becomes Halide Funcs, gets its schedule, and is compiled to bitcode.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,7 +17,9 @@ inline constexpr int64_t kCompileBudget = 4096;
 
 // The target of kernels and of the program around them.
 struct KernelTarget {
+  std::string name;    // as it was asked for
   std::string halide;  // Halide's target string, without the features that are ours to choose
+  std::string cpu;     // LLVM's name of the least processor; empty: as Halide has it
   Machine machine;
   bool checked = false;  // with Halide's run-time assertions: for tests
   bool winograd = true;  // allows Winograd's algorithm where weights are constant
@@ -26,8 +29,12 @@ struct KernelTarget {
   int64_t compile_budget = kCompileBudget;
 };
 
-// "host", Halide's target strings, and friendly names: "x86-64-v3", "avx2", "sse41", "arm-64", ...
+// "host", Halide's target strings, and friendly names: "x86-64-v3", "x86-64-v3-windows", "arm-64",
+// ...
 Result<KernelTarget> parse_target(const std::string& text);
+// Several of them, separated by commas, whose code goes into one object: the one that needs most of
+// the processor comes first. "portable" stands for those of this machine's architecture.
+Result<std::vector<KernelTarget>> parse_targets(const std::string& text);
 // Whether this machine can run code for it.
 [[nodiscard]] bool runs_here(const KernelTarget& target);
 // The names parse_target knows besides Halide's, with what they stand for; for --help.
@@ -52,11 +59,20 @@ struct KernelSpec {
   Span tuned;                             // the entry that the params are from; no source: a rule's
 };
 
+// What the kernels of several versions and batches agree on, so that they read the same constants.
+struct SharedPacking {
+  // Channels of a panel, a multiple of every version's lanes; 0: each kernel's own choice.
+  int64_t panel = 0;
+  // Parameters by name: whether the first kernel that reads them takes them transformed.
+  std::map<std::string, bool> is_transformed;
+};
+
 // What is to be computed and how, without compiling anything. Constants that the kernel's schedule
 // wants packed say so in their argument.
 [[nodiscard]] KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
                                          const std::vector<Placement>& placements, Layout layout,
-                                         const KernelTarget& target);
+                                         const KernelTarget& target,
+                                         const SharedPacking& shared = {});
 
 enum class KernelForm { bitcode, statement };  // LLVM bitcode, or Halide's lowered loops as text
 

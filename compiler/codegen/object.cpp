@@ -28,12 +28,21 @@ namespace {
 using Unary = double(double);
 using Binary = double(double, double);
 
-// What linkers define, what tool chains mark objects with, and what 32-bit ARM's back end calls in
-// place of libc.
+// What compiled networks call of the runtime.
+constexpr const char* kRuntimeSymbols[] = {"cnnc_abi_version", "cnnc_kernel_check_failed",
+                                           "cnnc_parallel_for"};
+
+// What linkers define, what tool chains mark objects with, what the back ends of 32-bit ARM and of
+// Apple's systems call in place of libc's functions, and what touches the pages of a large frame on
+// Windows.
 constexpr const char* kToolchainSymbols[] = {
-    ".TOC.",          "_GLOBAL_OFFSET_TABLE_",     "__aeabi_memclr",
-    "__aeabi_memcpy", "__aeabi_memmove",           "__aeabi_memset",
-    "_fltused",       "__indirect_function_table", "__stack_pointer",
+    ".TOC.",           "_GLOBAL_OFFSET_TABLE_",
+    "__aeabi_memclr",  "__aeabi_memcpy",
+    "__aeabi_memmove", "__aeabi_memset",
+    "_fltused",        "__indirect_function_table",
+    "__stack_pointer", "bzero",
+    "__bzero",         "__chkstk",
+    "_chkstk",
 };
 
 // Whether the C compilers of the object's system put an underscore before every name.
@@ -187,7 +196,9 @@ std::vector<LibraryFunction> library_functions() {
 }
 
 bool may_stay_undefined(const std::string& symbol) {
-  if (symbol == "cnnc_parallel_for" || symbol == "cnnc_kernel_check_failed") return true;
+  for (const char* name : kRuntimeSymbols) {
+    if (symbol == name) return true;
+  }
   for (const char* name : kToolchainSymbols) {
     if (symbol == name) return true;
   }

@@ -36,8 +36,9 @@ struct LibraryFunction {
 
 // All of them.
 [[nodiscard]] std::vector<LibraryFunction> library_functions();
-// The symbols that an object may need from elsewhere: cnnc_parallel_for, cnnc_kernel_check_failed,
-// the library functions, and the few that linkers define or tool chains bring along.
+// The symbols that an object may need from elsewhere: cnnc_parallel_for, cnnc_abi_version,
+// cnnc_kernel_check_failed, the library functions, and the few that linkers define or tool chains
+// bring along.
 [[nodiscard]] bool may_stay_undefined(const std::string& symbol);
 
 // Makes LLVM's back ends known, once.

@@ -52,7 +52,8 @@ Shape transformed_shape(const Shape& shape, const WeightPacking& packing) {
 std::vector<int64_t> packed_extents(const Shape& raw, const WeightPacking& packing) {
   const Shape shape = transformed_shape(raw, packing);
   const int64_t panel = packing.panel;
-  const int64_t panels = (shape[0] + panel - 1) / panel;
+  const int64_t channels = (shape[0] + packing.tile - 1) / packing.tile * packing.tile;
+  const int64_t panels = (channels + panel - 1) / panel;
   switch (shape.size()) {
     case 1:
       return {panels * panel};

@@ -3,7 +3,10 @@
 //
 //   weights [Cout, Cin/groups, KH, KW] -> [Cout/V][KH][KW][Cin/groups][V]
 //   weights [out, in]                  -> [out/V][in][V]
-//   biases  [Cout]                     -> padded with zeros to a multiple of V
+//   biases  [Cout]                     -> as many as there are in the panels of the weights
+//
+// Behind the last output channel lie zeros: a kernel computes whole tiles of channels, which may be
+// wider or narrower than a panel, and reads weights for all of them.
 //
 // For Winograd's algorithm, weights [Cout, Cin, 3, 3] are transformed to [Cout, Cin, 6, 6] before.
 #pragma once
@@ -18,7 +21,9 @@ namespace cnnc {
 struct WeightPacking {
   int64_t panel = 0;  // V; 0: not packed, as it is
   bool is_transformed = false;
+  int64_t tile = 1;  // channels that a kernel computes at a time
 };
+// The order of the elements; the tile only says where they end.
 [[nodiscard]] std::string to_string(const WeightPacking& packing);
 
 // The shape of a parameter after its transformation.

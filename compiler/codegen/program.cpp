@@ -30,6 +30,7 @@
 #include <llvm/Support/MemoryBufferRef.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include "compiler/codegen/cpu_choice.h"
 #include "compiler/codegen/entry.h"
 #include "compiler/codegen/object.h"
 #include "compiler/codegen/stack.h"
@@ -148,6 +149,44 @@ void redirect_error_calls(llvm::Function& reporter) {
   reporter.eraseFromParent();
 }
 
+// Halide negates vectors of conditions with an intrinsic that LLVM does not have.
+void replace_negations(llvm::Module& module) {
+  std::vector<llvm::Function*> negations;
+  for (llvm::Function& function : module) {
+    if (function.getName().starts_with("llvm.vp.not.")) negations.push_back(&function);
+  }
+  for (llvm::Function* negation : negations) {
+    while (!negation->use_empty()) {
+      auto* call = llvm::dyn_cast<llvm::CallInst>(negation->user_back());
+      CNNC_CHECK(call && call->arg_size() == 3, "a negation of an unknown form");
+      llvm::IRBuilder<> builder(call);
+      call->replaceAllUsesWith(builder.CreateNot(call->getArgOperand(0)));
+      call->eraseFromParent();
+    }
+    negation->eraseFromParent();
+  }
+}
+
+// Halide says the strides of vectors of unknown length in elements, which LLVM takes for bytes.
+void scale_strides(llvm::Module& module) {
+  for (llvm::Function& function : module) {
+    const bool is_load = function.getName().starts_with("llvm.experimental.vp.strided.load.");
+    if (!is_load && !function.getName().starts_with("llvm.experimental.vp.strided.store."))
+      continue;
+    const unsigned place = is_load ? 1 : 2;
+    const llvm::Type* vector = is_load ? function.getReturnType() : function.getArg(0)->getType();
+    for (llvm::User* user : function.users()) {
+      auto* call = llvm::dyn_cast<llvm::CallInst>(user);
+      CNNC_CHECK(call, "a strided access of an unknown form");
+      llvm::IRBuilder<> builder(call);
+      llvm::Value* stride = call->getArgOperand(place);
+      call->setArgOperand(place, builder.CreateMul(stride, llvm::ConstantInt::get(
+                                                               stride->getType(),
+                                                               vector->getScalarSizeInBits() / 8)));
+    }
+  }
+}
+
 // A loop that failed ends the function that ran it, with the loop's code. Halide leaves this out of
 // kernels that do not check their arguments.
 void return_failures(llvm::Function& parallel_for) {
@@ -210,8 +249,22 @@ void rename(const KernelCode& code, const Reached& reached) {
   }
 }
 
-std::unique_ptr<llvm::Module> read_kernel(const KernelCode& code, llvm::LLVMContext& context,
-                                          ObjectTarget& target) {
+// Compiles the kernel's functions for another processor. They stay tuned for what they were meant
+// for.
+void set_cpu(const Reached& reached, const std::string& cpu) {
+  for (llvm::GlobalObject* global : reached.order()) {
+    auto* function = llvm::dyn_cast<llvm::Function>(global);
+    if (!function || function->isDeclaration()) continue;
+    const std::string tuned = function->getFnAttribute("target-cpu").getValueAsString().str();
+    if (!function->hasFnAttribute("tune-cpu") && !tuned.empty()) {
+      function->addFnAttr("tune-cpu", tuned);
+    }
+    function->addFnAttr("target-cpu", cpu);
+  }
+}
+
+std::unique_ptr<llvm::Module> read_kernel(const KernelCode& code, const Version& version,
+                                          llvm::LLVMContext& context, ObjectTarget& target) {
   llvm::Expected<std::unique_ptr<llvm::Module>> parsed =
       llvm::parseBitcodeFile(llvm::MemoryBufferRef(code.bitcode, code.name), context);
   CNNC_CHECK(!!parsed,
@@ -227,8 +280,6 @@ std::unique_ptr<llvm::Module> read_kernel(const KernelCode& code, llvm::LLVMCont
                "kernel " + code.name + " has a scalar parameter");
   }
 
-  target.cpu = kernel->getFnAttribute("target-cpu").getValueAsString().str();
-  target.features = kernel->getFnAttribute("target-features").getValueAsString().str();
   if (auto* abi = llvm::dyn_cast_or_null<llvm::MDString>(module->getModuleFlag("halide_mabi"))) {
     target.abi = abi->getString().str();
   }
@@ -237,8 +288,13 @@ std::unique_ptr<llvm::Module> read_kernel(const KernelCode& code, llvm::LLVMCont
     module->eraseNamedMetadata(&*module->named_metadata_begin());
   }
   llvm::StripDebugInfo(*module);
+  replace_negations(*module);
+  scale_strides(*module);
   const Reached reached(*kernel);
   remove_others(*module, reached);
+  if (!version.cpu.empty()) set_cpu(reached, version.cpu);
+  target.cpu = kernel->getFnAttribute("target-cpu").getValueAsString().str();
+  target.features = kernel->getFnAttribute("target-features").getValueAsString().str();
   AliasNames alias_names(code.name);
   for (llvm::GlobalObject* global : reached.order()) {
     auto* function = llvm::dyn_cast<llvm::Function>(global);
@@ -265,10 +321,12 @@ struct Used {
 Used used_parts(const Program& program) {
   Used used;
   for (const Entry& entry : program.entries) {
-    for (const KernelCall& call : entry.calls) {
-      used.kernels.insert(call.kernel);
-      for (const BufferArgument& buffer : call.buffers) {
-        if (buffer.base == BufferBase::constant) used.constants.insert(buffer.index);
+    for (const EntryBody& body : entry.bodies) {
+      for (const KernelCall& call : body.calls) {
+        used.kernels.insert(call.kernel);
+        for (const BufferArgument& buffer : call.buffers) {
+          if (buffer.base == BufferBase::constant) used.constants.insert(buffer.index);
+        }
       }
     }
   }
@@ -302,15 +360,21 @@ void collect(const llvm::DiagnosticInfo* info, void* reports) {
   stream << "; ";
 }
 
-void link_kernels(const Program& program, const Used& used, llvm::Module& module, EntryParts& parts,
-                  ObjectTarget& target, const std::string& errors) {
+// Returns what each version of the code is compiled for.
+std::vector<ObjectTarget> link_kernels(const Program& program, const Used& used,
+                                       llvm::Module& module, EntryParts& parts,
+                                       const std::string& errors) {
   llvm::LLVMContext& context = module.getContext();
   llvm::Linker linker(module);
   parts.kernels.resize(program.kernels.size());
+  std::vector<ObjectTarget> targets(program.versions.size());
   for (size_t i = 0; i < program.kernels.size(); ++i) {
     if (used.kernels.count(static_cast<int32_t>(i)) == 0) continue;
     const KernelCode& code = program.kernels[i];
-    std::unique_ptr<llvm::Module> source = read_kernel(code, context, target);
+    CNNC_CHECK(code.version >= 0 && code.version < static_cast<int32_t>(targets.size()),
+               "kernel " + code.name + " is of no version");
+    std::unique_ptr<llvm::Module> source =
+        read_kernel(code, program.versions[code.version], context, targets[code.version]);
     if (module.getTargetTriple().empty()) {
       module.setTargetTriple(source->getTargetTriple());
       module.setDataLayout(source->getDataLayout());
@@ -325,6 +389,25 @@ void link_kernels(const Program& program, const Used& used, llvm::Module& module
   for (llvm::Function* kernel : parts.kernels) {
     if (kernel) kernel->setLinkage(llvm::GlobalValue::InternalLinkage);
   }
+  return targets;
+}
+
+// Code outside of kernels, and what chooses between their versions.
+void prepare_entries(const Program& program, const std::vector<ObjectTarget>& targets,
+                     llvm::Module& module, EntryParts& parts) {
+  std::vector<CpuNeeds> needs;
+  needs.reserve(targets.size());
+  for (const ObjectTarget& target : targets) needs.push_back({target.cpu, target.features, 0});
+  for (size_t i = 0; i < parts.kernels.size(); ++i) {
+    // In units of RISC-V's least vectors, which have eight bytes.
+    const bool knows =
+        parts.kernels[i] && parts.kernels[i]->hasFnAttribute(llvm::Attribute::VScaleRange);
+    if (!knows) continue;
+    needs[program.kernels[i].version].vector_bytes =
+        8 * parts.kernels[i]->getFnAttribute(llvm::Attribute::VScaleRange).getVScaleRangeMin();
+  }
+  parts.baseline_cpu = baseline_cpu(module);
+  parts.cpu_choice = add_cpu_choice(module, program.name + ".cpu", needs);
 }
 
 void verify(const llvm::Module& module) {
@@ -346,14 +429,16 @@ Result<std::string> emit(const Program& program, Emit kind, Reports& reports) {
   const Used used = used_parts(program);
   CNNC_CHECK(!used.kernels.empty(), "program " + program.name + " has no kernels");
   EntryParts parts;
-  ObjectTarget target;
-  link_kernels(program, used, module, parts, target, errors);
+  const std::vector<ObjectTarget> targets = link_kernels(program, used, module, parts, errors);
+  // Functions say themselves which processor they are for; this is for the object as a whole.
+  const ObjectTarget& target = targets.back();
   parts.constants.resize(program.constants.size());
   for (size_t i = 0; i < program.constants.size(); ++i) {
     if (used.constants.count(static_cast<int32_t>(i)) == 0) continue;
     parts.constants[i] = add_constant(module, program.constants[i]);
   }
   context.setDiscardValueNames(false);
+  prepare_entries(program, targets, module, parts);
   for (const Entry& entry : program.entries) add_entry(module, program, entry, parts);
   module.setPICLevel(llvm::PICLevel::BigPIC);
   if (!target.abi.empty()) {

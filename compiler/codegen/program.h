@@ -10,12 +10,20 @@
 
 namespace cnnc {
 
+// Code for one kind of processor. Of several in one object, the first call takes the best that its
+// processor can run.
+struct Version {
+  std::string name;  // in symbols, where there are several
+  std::string cpu;   // LLVM's name of the least processor; empty: as the kernels have it
+};
+
 // A kernel as LLVM bitcode that defines `int32_t function(void* user_context,
 // halide_buffer_t*...)`.
 struct KernelCode {
   std::string function;  // the symbol in the bitcode
   std::string name;      // the symbol it gets in the object: unique in the program
   std::string bitcode;
+  int32_t version = 0;  // index of Program::versions
 };
 
 // Where a buffer argument of a kernel points to.
@@ -40,19 +48,51 @@ struct KernelCall {
   std::string name = {};  // what profiles call it
 };
 
+// What a parameter of an entry points to.
+enum class ParameterRole {
+  block,      // memory of `bytes` bytes
+  input,      // ... read, of `bytes` bytes for each image
+  output,     // ... written, of `bytes` bytes for each image
+  workspace,  // scratch memory
+  weights,    // a file of weights, which says itself whether it is this network's
+};
+
 // A parameter of an entry, after the context.
 struct EntryParameter {
   std::string name;
   int64_t bytes = 0;      // 0: may be null
   int64_t alignment = 4;  // checked at the call: cnnc_status CNNC_MISALIGNED
+  ParameterRole role = ParameterRole::block;
 };
 
-// int32_t name(const cnnc_context* context, void* parameter...): checks the context's ABI version,
-// null pointers and alignment, then calls the kernels in order; returns a cnnc_status.
+// The kernel calls of an entry: in one version of the code, for one number of images.
+struct EntryBody {
+  std::vector<KernelCall> calls;
+  int32_t version = 0;  // index of Program::versions
+  int64_t images = 1;
+};
+
+// A function that checks what it is given, chooses the version of the code, then calls the kernels
+// in order; returns a cnnc_status. Every number of images that it has a body for has one in each
+// version. Its form is one of two:
+//
+//   int32_t name(const cnnc_context* context, void* parameter...)
+//     for the images of its only number of images.
+//
+//   int32_t name(uint64_t build_id, const cnnc_context* context, [const void* weights,]
+//                const void* input, void* output, size_t images, void* workspace,
+//                size_t workspace_bytes)
+//     for any number of images, in batches: of the bodies that are large enough for all that are
+//     left, the smallest, else the largest. Images that do not fill it are copied into the
+//     workspace, and their results from there.
 struct Entry {
   std::string name;
   std::vector<EntryParameter> parameters;
-  std::vector<KernelCall> calls;
+  std::vector<EntryBody> bodies;
+  bool takes_any_count = false;
+  // Where in the workspace an input and an output of the largest body have a place, each on a
+  // multiple of 64; unused if no body has more than one image.
+  int64_t staging_offset = 0;
 };
 
 struct Constant {
@@ -62,8 +102,10 @@ struct Constant {
 
 struct Program {
   std::string name;
-  std::string target;        // Halide's target string
-  bool is_profiled = false;  // entries tell the context's hook of each kernel
+  std::vector<Version> versions = {{}};  // the best first
+  bool is_profiled = false;              // entries tell the context's hook of each kernel
+  uint64_t weights_id = 0;               // of what parameters with the role weights point to
+  uint64_t build_id = 0;                 // what callers of entries that take any count must know
   std::vector<KernelCode> kernels;
   std::vector<Entry> entries;
   std::vector<Constant> constants;

@@ -1,5 +1,5 @@
 // compile(): the table of contents of the compiler.
-#include <map>
+#include <algorithm>
 
 #include "cnnc/cnnc.h"
 #include "compiler/codegen/header.h"
@@ -8,6 +8,7 @@
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/tuned_file.h"
+#include "compiler/passes/passes.h"
 #include "compiler/support/files.h"
 #include "compiler/weights/init.h"
 #include "compiler/weights/safetensors.h"
@@ -40,85 +41,153 @@ Status check_weights(const Graph& graph, const TensorFile& weights) {
 namespace {
 
 struct Prepared {
-  Plan plan;
-  KernelTarget target;
+  std::vector<Plan> plans;  // by ascending numbers of images
+  std::vector<KernelTarget> targets;
   std::string prefix;
 };
 
+// The network with what the caller hands over and gets.
+Result<Graph> graph_for_caller(const ModelDescription& model, int64_t batch,
+                               const CompileOptions& options) {
+  Result<Graph> built = inference_graph(model, batch);
+  if (!built) return built.diagnostics();
+  Graph graph = std::move(*built);
+  const bool is_image = graph.type(graph.inputs[0]).rank() == 4;
+  const int64_t out_rank = graph.type(graph.outputs[0]).rank();
+  if (options.input_layout == InputLayout::nhwc && !is_image) {
+    return error("the input has no rows and columns, so its channels cannot come last");
+  }
+  if (options.output != OutputForm::logits && out_rank != 2 && out_rank != 4) {
+    return error("the output has no channels, so there are no probabilities or classes");
+  }
+  if (options.output == OutputForm::probabilities) graph = give_probabilities(std::move(graph));
+  if (options.output == OutputForm::argmax) graph = give_class(std::move(graph));
+  if (options.input_dtype == InputDType::u8) graph = take_bytes(std::move(graph));
+  if (options.input_layout == InputLayout::nhwc) graph = take_channels_last(std::move(graph));
+  return graph;
+}
+
+// In ascending order, each once.
+Result<std::vector<int64_t>> checked_batches(std::vector<int64_t> batches) {
+  std::sort(batches.begin(), batches.end());
+  batches.erase(std::unique(batches.begin(), batches.end()), batches.end());
+  if (batches.empty() || batches.front() < 1) {
+    return error("an object computes at least one image at a time");
+  }
+  return batches;
+}
+
 Result<Prepared> prepare(const Model& model, const TensorFile& weights,
                          const CompileOptions& options) {
-  Result<KernelTarget> target = compile_target(options, model.description());
-  if (!target) return target.diagnostics();
-  Result<Graph> graph = inference_graph(model.description(), options.batch);
-  if (!graph) return graph.diagnostics();
-  const Status fit = check_weights(*graph, weights);
-  if (!fit) return fit.diagnostics();
-  // Beyond this point the set of operations is final, and every parameter has values.
-  Prepared prepared{make_plan(std::move(*graph), kInferencePlan), *target,
-                    c_identifier(options.prefix.empty() ? model.name() : options.prefix)};
+  Result<std::vector<KernelTarget>> targets = compile_targets(options, model.description());
+  if (!targets) return targets.diagnostics();
+  Result<std::vector<int64_t>> batches = checked_batches(options.batches);
+  if (!batches) return batches.diagnostics();
+  Prepared prepared;
+  prepared.targets = std::move(*targets);
+  prepared.prefix = c_identifier(options.prefix.empty() ? model.name() : options.prefix);
+  for (int64_t batch : *batches) {
+    Result<Graph> graph = graph_for_caller(model.description(), batch, options);
+    if (!graph) return graph.diagnostics();
+    const Status fit = check_weights(*graph, weights);
+    if (!fit) return fit.diagnostics();
+    // Beyond this point the set of operations is final, and every parameter has values.
+    prepared.plans.push_back(make_plan(std::move(*graph), kInferencePlan));
+  }
   // Beyond this point each node belongs to a kernel and every value has an address.
   return prepared;
 }
 
-Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights, bool profile) {
-  Blueprint blueprint(prepared.prefix, prepared.target);
-  if (profile) blueprint.profile_kernels();
-  blueprint.add_entry(
-      prepared.prefix + "_run", prepared.plan, Layout::channels_last, [&](const std::string& name) {
+Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights,
+                         const CompileOptions& options) {
+  Blueprint blueprint(prepared.prefix, prepared.targets);
+  if (options.profile) blueprint.profile_kernels();
+  blueprint.add_network(
+      prepared.prefix + "_run_images", prepared.plans,
+      [&](const std::string& name) {
         const Tensor* tensor = weights.find(name);
         return tensor ? reinterpret_cast<const float*>(tensor->bytes.data()) : nullptr;
-      });
+      },
+      options.external_weights ? WeightStorage::external : WeightStorage::embedded);
   return blueprint;
 }
 
-Shape without_batch(const Shape& shape) { return {shape.begin() + 1, shape.end()}; }
+HeaderTensor header_tensor(const Value& value) {
+  HeaderTensor tensor;
+  tensor.name = value.name;
+  tensor.dtype = value.type.dtype;
+  tensor.shape = {value.type.shape.begin() + 1, value.type.shape.end()};
+  return tensor;
+}
 
 }  // namespace
 
-Result<KernelTarget> compile_target(const CompileOptions& options, const ModelDescription& model) {
-  Result<KernelTarget> target = target_with_tuned(options.target, options.tuned);
-  if (!target) return target;
-  if (options.compile_budget > 0) target->compile_budget = options.compile_budget;
-  target->winograd = options.winograd && model.winograd;
-  target->machine.has_threads = !options.single_threaded;
-  return target;
+Result<std::vector<KernelTarget>> compile_targets(const CompileOptions& options,
+                                                  const ModelDescription& model) {
+  Result<std::vector<KernelTarget>> targets = targets_with_tuned(options.target, options.tuned);
+  if (!targets) return targets;
+  for (KernelTarget& target : *targets) {
+    if (options.compile_budget > 0) target.compile_budget = options.compile_budget;
+    target.winograd = target.winograd && options.winograd && model.winograd;
+    target.machine.has_threads = !options.single_threaded;
+  }
+  return targets;
 }
 
 Result<Object> compile(const Model& model, const TensorFile& weights,
                        const CompileOptions& options) {
   Result<Prepared> prepared = prepare(model, weights, options);
   if (!prepared) return prepared.diagnostics();
-  const Blueprint blueprint = make_blueprint(*prepared, weights, options.profile);
+  const Blueprint blueprint = make_blueprint(*prepared, weights, options);
   Result<ObjectCode> code = object_code(blueprint, options.threads, options.use_cache);
   if (!code) return code.diagnostics();
   // Beyond this point there is no compiler, only bytes.
-  const Plan& plan = prepared->plan;
+  const Plan& plan = prepared->plans.front();
   HeaderDescription header;
   header.prefix = prepared->prefix;
   header.model = model.name();
-  header.batch = options.batch;
-  header.input = without_batch(plan.graph.type(plan.graph.inputs[0]).shape);
-  header.output = without_batch(plan.graph.type(plan.outputs[0]).shape);
-  header.stack_bytes = code->stack_bytes;
-  header.workspace_bytes = blueprint.workspace_bytes(prepared->prefix + "_run");
-  if (!model.description().mean.empty() || !model.description().std.empty()) {
-    header.input_note = "pixels from 0 to 1 (byte / 255); the network normalises them itself";
+  for (const Plan& each : prepared->plans) {
+    header.batches.push_back(each.graph.type(each.graph.inputs[0]).shape[0]);
   }
-  return Object{prepared->prefix, std::move(code->bytes), c_header(header), blueprint.notes()};
+  for (const KernelTarget& target : prepared->targets) header.targets.push_back(target.name);
+  header.build_id = blueprint.build_id();
+  header.input = header_tensor(plan.graph.values[plan.graph.inputs[0]]);
+  header.output = header_tensor(plan.graph.values[plan.outputs[0]]);
+  header.workspace_bytes = blueprint.workspace_bytes(prepared->prefix + "_run_images");
+  header.input.channels_last = options.input_layout == InputLayout::nhwc;
+  const bool normalizes = !model.description().mean.empty() || !model.description().std.empty();
+  if (options.input_dtype == InputDType::u8) {
+    header.input.note = "pixels from 0 to 255";
+  } else if (normalizes) {
+    header.input.note = "pixels from 0 to 1 (byte / 255)";
+  }
+  if (normalizes) header.input.note += "; the network normalises them itself";
+  if (options.output == OutputForm::probabilities) header.output.note = "probabilities";
+  if (options.output == OutputForm::argmax) header.output.note = "the greatest channel, from 0";
+  header.stack_bytes = code->stack_bytes;
+  header.weights_bytes = blueprint.weights_bytes();
+  header.weights_id = blueprint.weights_id();
+  return Object{prepared->prefix, std::move(code->bytes), c_header(header), blueprint.weights(),
+                blueprint.notes()};
 }
 
 Result<std::string> inspect(const Model& model, const TensorFile& weights,
                             const CompileOptions& options, Stage stage) {
   Result<Prepared> prepared = prepare(model, weights, options);
   if (!prepared) return prepared.diagnostics();
-  if (stage == Stage::graph) return print(prepared->plan.graph);
-  if (stage == Stage::plan) return print(prepared->plan);
-  const Blueprint blueprint = make_blueprint(*prepared, weights, options.profile);
+  if (stage == Stage::graph || stage == Stage::plan) {
+    std::string text;
+    for (const Plan& plan : prepared->plans) {
+      text += stage == Stage::graph ? print(plan.graph) : print(plan);
+    }
+    return text;
+  }
+  const Blueprint blueprint = make_blueprint(*prepared, weights, options);
   const Status possible = blueprint.check();
   if (!possible) return possible.diagnostics();
   switch (stage) {
     case Stage::explain:
-      return explain(blueprint.calls(prepared->prefix + "_run"));
+      return explain(blueprint.calls(prepared->prefix + "_run_images"));
     case Stage::statements:
       return blueprint.statements();
     case Stage::llvm:
@@ -148,8 +217,14 @@ Status Object::write(const std::string& path) const {
   const size_t slash = path.find_last_of('/');
   const size_t dot = path.find_last_of('.');
   const bool has_ending = dot != std::string::npos && (slash == std::string::npos || dot > slash);
-  const std::string header_path = (has_ending ? path.substr(0, dot) : path) + ".h";
+  const std::string stem = has_ending ? path.substr(0, dot) : path;
+  const std::string header_path = stem + ".h", weights_path = stem + ".bin";
   if (header_path == path) return file_error(path, "is the name of the header; name the object");
+  if (weights_path == path) return file_error(path, "is the name of the weights; name the object");
+  if (!weights.empty()) {
+    Status stored = write_file_atomically(weights_path, weights);
+    if (!stored) return stored;
+  }
   Status written = write_file_atomically(path, bytes);
   if (!written) return written;
   return write_file_atomically(header_path, header);

@@ -1,11 +1,15 @@
-// The target of kernels as the options of a compilation want it.
+// The targets of kernels as the options of a compilation want them.
 #pragma once
+#include <vector>
+
 #include "cnnc/cnnc.h"
 #include "compiler/codegen/kernel.h"
 #include "compiler/frontend/model.h"
 
 namespace cnnc {
 
-Result<KernelTarget> compile_target(const CompileOptions& options, const ModelDescription& model);
+// The best first.
+Result<std::vector<KernelTarget>> compile_targets(const CompileOptions& options,
+                                                  const ModelDescription& model);
 
 }  // namespace cnnc

@@ -224,4 +224,15 @@ Result<KernelTarget> target_with_tuned(const std::string& target, const std::str
   return result;
 }
 
+Result<std::vector<KernelTarget>> targets_with_tuned(const std::string& targets,
+                                                     const std::string& tuned_path) {
+  Result<std::vector<KernelTarget>> result = parse_targets(targets);
+  if (!result || tuned_path.empty()) return result;
+  Result<TunedTable> table = read_tuned(tuned_path);
+  if (!table) return table.diagnostics();
+  const auto shared = std::make_shared<const TunedTable>(std::move(*table));
+  for (KernelTarget& target : *result) target.tuned = shared;
+  return result;
+}
+
 }  // namespace cnnc

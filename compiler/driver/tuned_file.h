@@ -12,6 +12,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "compiler/codegen/kernel.h"
 #include "compiler/support/result.h"
@@ -26,5 +27,8 @@ Result<TunedTable> read_tuned(const std::string& path);
 
 // The target of that name, with the entries of the file; "": without.
 Result<KernelTarget> target_with_tuned(const std::string& target, const std::string& tuned_path);
+// The same for parse_targets().
+Result<std::vector<KernelTarget>> targets_with_tuned(const std::string& targets,
+                                                     const std::string& tuned_path);
 
 }  // namespace cnnc

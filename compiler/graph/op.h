@@ -39,8 +39,9 @@ enum Trait : uint32_t {
       1u << 7,             // the sum of the output over space and batch, per channel, is input 0's
   kChannelSum = 1u << 8,   // sums input 0 over everything but the channel
   kCheapGather = 1u << 9,  // each output element reads O(1) elements: recomputed in every consumer
-  kTrainingOnly = 1u << 10,  // the identity in inference (Dropout)
-  kStagesInput0 = 1u << 11,  // an anchor whose schedule stages a kCheapGather producer of input 0
+  kTrainingOnly = 1u << 10,   // the identity in inference (Dropout)
+  kStagesInput0 = 1u << 11,   // an anchor whose schedule stages a kCheapGather producer of input 0
+  kProbabilities = 1u << 12,  // not negative, with a sum of 1 over the channels
 };
 
 // A tensor that a layer owns, such as a weight.

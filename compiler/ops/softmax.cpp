@@ -23,6 +23,10 @@ Result<std::vector<Type>> infer(InferArgs& args) {
   return outputs_of({args.inputs[0]});
 }
 
+uint32_t more_traits(const Attrs& attrs, const std::vector<Type>& /*inputs*/) {
+  return attrs.integer("dim") == 1 ? uint32_t{kProbabilities} : 0u;
+}
+
 void lower(Lowering& lowering) {
   const std::vector<Var> vars = variables(lowering.output_types[0].rank());
   const int64_t reduced = dim_argument(lowering);
@@ -113,6 +117,7 @@ OpDef make_softmax() noexcept {
   op.inputs = {input("input")};
   op.outputs = {"output"};
   op.infer = infer;
+  op.more_traits = more_traits;
   op.lower = lower;
   op.gradient = gradient;
   op.reference = reference;

@@ -72,6 +72,16 @@ struct Gradients {
 [[nodiscard]] Graph pad_batch(Graph graph, int64_t batch, int64_t rows, const std::string& images,
                               const std::string& count);
 
+// For networks with one input and one output, what a caller hands over and gets:
+// * pixels as bytes, from 0 to 255, in place of floats from 0 to 1;
+[[nodiscard]] Graph take_bytes(Graph graph);
+// * images [N, H, W, C] in place of [N, C, H, W];
+[[nodiscard]] Graph take_channels_last(Graph graph);
+// * probabilities: the softmax of the output along its channels, unless that is what it is;
+[[nodiscard]] Graph give_probabilities(Graph graph);
+// * the greatest channel, i32.
+[[nodiscard]] Graph give_class(Graph graph);
+
 // Keeps the nodes that the graph's outputs need, in-place updates among them. Inputs, parameters
 // and states stay.
 [[nodiscard]] Graph eliminate_dead(Graph graph);

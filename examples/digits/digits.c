@@ -29,7 +29,7 @@
 #include "cnnc_runtime.h"
 #include "mnist.h"
 
-enum { SIDE = 28, PIXELS = SIDE * SIDE, DIGITS = 10, LARGEST_SIDE = 16384 };
+enum { SIDE = 28, PIXELS = SIDE * SIDE, DIGITS = 10, LARGEST_SIDE = 16384, MOST_IMAGES = 64 };
 
 #if MNIST_INPUT_SIZE != 784 || MNIST_OUTPUT_SIZE != 10
 #error "digits needs a network that maps 1x28x28 pixels to ten digits"
@@ -47,8 +47,8 @@ static void fail(const char* subject, const char* format, ...) {
 // ---- The network
 // ---------------------------------------------------------------------------------
 
-// The network with all that it needs to run: threads, scratch memory, one batch of images in and
-// of results out.
+// The network with all that it needs to run: threads, scratch memory, and room for MOST_IMAGES
+// images and their results.
 typedef struct {
   cnnc_pool* pool;
   cnnc_context context;
@@ -67,8 +67,8 @@ static int network_open(network* net) {
   }
   cnnc_context_init(&net->context);
   cnnc_context_use_pool(&net->context, net->pool);
-  net->input = calloc((size_t)MNIST_BATCH * PIXELS, sizeof(float));
-  net->output = calloc((size_t)MNIST_BATCH * DIGITS, sizeof(float));
+  net->input = calloc((size_t)MOST_IMAGES * PIXELS, sizeof(float));
+  net->output = calloc((size_t)MOST_IMAGES * DIGITS, sizeof(float));
   if (posix_memalign(&net->workspace, MNIST_ALIGNMENT, (size_t)MNIST_WORKSPACE_BYTES + 1) != 0) {
     net->workspace = NULL;
   }
@@ -86,9 +86,10 @@ static void network_close(network* net) {
   free(net->output);
 }
 
-// Turns the batch in net->input into scores, ten an image, in net->output.
-static int network_run(network* net) {
-  cnnc_status status = mnist_run(&net->context, net->input, net->output, net->workspace);
+// Turns the images in net->input into scores, ten an image, in net->output.
+static int network_run(network* net, size_t images) {
+  cnnc_status status = mnist_run(&net->context, net->input, net->output, images, net->workspace,
+                                 MNIST_WORKSPACE_BYTES);
   if (status != CNNC_OK) fail("network", "%s", cnnc_status_string(status));
   return status == CNNC_OK;
 }
@@ -306,7 +307,7 @@ static int prepare(const char* path, const picture* pic, float* input) {
 static int recognise(network* net, const char* path) {
   picture pic;
   float probabilities[DIGITS];
-  const int ok = read_picture(path, &pic) && prepare(path, &pic, net->input) && network_run(net);
+  const int ok = read_picture(path, &pic) && prepare(path, &pic, net->input) && network_run(net, 1);
   free(pic.pixels);
   if (!ok) return 0;
   softmax(net->output, probabilities);
@@ -374,15 +375,14 @@ static double seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-// Counts the images that the network recognises; -1 if it does not run. The last batch may be
-// short; what the rest of it holds does not matter.
+// Counts the images that the network recognises; -1 if it does not run.
 static long count_correct(network* net, const uint8_t* images, const uint8_t* labels, long count) {
   long correct = 0;
-  for (long first = 0; first < count; first += MNIST_BATCH) {
-    const long size = count - first < MNIST_BATCH ? count - first : MNIST_BATCH;
+  for (long first = 0; first < count; first += MOST_IMAGES) {
+    const long size = count - first < MOST_IMAGES ? count - first : MOST_IMAGES;
     const uint8_t* pixels = images + first * PIXELS;
     for (long i = 0; i < size * PIXELS; ++i) net->input[i] = (float)pixels[i] / 255.0F;
-    if (!network_run(net)) return -1;
+    if (!network_run(net, (size_t)size)) return -1;
     for (long i = 0; i < size; ++i) {
       correct += largest(net->output + i * DIGITS) == labels[first + i];
     }

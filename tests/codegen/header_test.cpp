@@ -21,11 +21,16 @@ HeaderDescription mnist() {
   HeaderDescription description;
   description.prefix = "mnist";
   description.model = "MNIST CNN";
-  description.input = {1, 28, 28};
-  description.output = {10};
+  description.build_id = 0x0123456789abcdef;
+  description.batches = {1, 8, 64};
+  description.targets = {"x86-64-v4", "x86-64-v3", "x86-64-v2"};
+  description.input.name = "input";
+  description.input.shape = {1, 28, 28};
+  description.input.note = "(pixel / 255 - 0.5) / 0.5";
+  description.output.name = "fc3";
+  description.output.shape = {10};
+  description.output.note = "one score per digit; the largest is the answer";
   description.workspace_bytes = 153600;
-  description.input_note = "(pixel / 255 - 0.5) / 0.5";
-  description.output_note = "one score per digit; the largest is the answer";
   return description;
 }
 
@@ -59,20 +64,39 @@ TEST_CASE("the header of an image network") {
 TEST_CASE("headers are valid C99 and C++") {
   HeaderDescription description = mnist();
   SECTION("an image network") {}
-  SECTION("a network of features in batches, without a workspace") {
-    description.input = {20};
-    description.output = {4};
-    description.batch = 16;
+  SECTION("a network of features, without a workspace") {
+    description.input.shape = {20};
+    description.output.shape = {4};
+    description.batches = {16};
     description.workspace_bytes = 0;
     CHECK_THAT(c_header(description), Contains("#define MNIST_INPUT_FEATURES 20\n"));
-    CHECK_THAT(c_header(description), Contains("pass NULL"));
+    CHECK_THAT(c_header(description), Contains("pass NULL and 0"));
   }
-  SECTION("an output of four dimensions, and a name that would end the comment") {
-    description.output = {2, 3, 4, 5};
+  SECTION("an output of four dimensions, and names that would end a comment or a string") {
+    description.output.shape = {2, 3, 4, 5};
     description.model = "a\n#error out\\";
-    description.input_note = "b\\";
+    description.input.note = "b\\";
+    description.input.name = "\"quoted\"\\";
     CHECK_THAT(c_header(description), Contains("#define MNIST_OUTPUT_DIM3 5\n"));
     CHECK_THAT(c_header(description), Contains("#define MNIST_OUTPUT_SIZE 120 "));
+  }
+  SECTION("bytes in, a class out") {
+    description.input.dtype = DType::u8;
+    description.input.shape = {28, 28, 3};
+    description.input.channels_last = true;
+    description.output.dtype = DType::i32;
+    description.output.shape = {};
+    CHECK_THAT(c_header(description), Contains("#define MNIST_INPUT_DTYPE CNNC_DTYPE_U8\n"));
+    CHECK_THAT(c_header(description), Contains("#define MNIST_INPUT_LAYOUT CNNC_LAYOUT_NHWC\n"));
+    CHECK_THAT(c_header(description), Contains("#define MNIST_INPUT_CHANNELS 3\n"));
+    CHECK_THAT(c_header(description), Contains("#define MNIST_OUTPUT_SIZE 1 "));
+    CHECK_THAT(c_header(description), Contains("const uint8_t* input, int32_t* output"));
+  }
+  SECTION("weights in a file") {
+    description.weights_bytes = 1 << 20;
+    description.weights_id = 77;
+    CHECK_THAT(c_header(description), Contains("const void* weights, const float* input"));
+    CHECK_THAT(c_header(description), Contains("mnist_check_weights"));
   }
   const std::string header = c_header(description);
   CHECK(compiles(header, "cc -x c -std=c99"));
@@ -85,15 +109,18 @@ TEST_CASE("the example in the header works") {
   HeaderDescription description;
   description.prefix = "net";
   description.model = "net";
-  description.input = {kRows, kColumns};
-  description.output = {kRows};
-  description.workspace_bytes = kRows * kColumns * 4;
+  description.input.shape = {kRows, kColumns};
+  description.output.shape = {kRows};
+  const Program program = test::network_program("net", kRows, kColumns, {1});
+  description.build_id = program.build_id;
+  description.batches = {1};
+  description.workspace_bytes = program.entries[0].parameters[2].bytes;
   const std::string header = c_header(description);
 
   const test::TempFolder folder;
   (void)folder.write("net.h", header);
   (void)folder.write("app.c", example_of(header));
-  (void)folder.write("net.o", *emit(test::wave_program("net", kRows, kColumns), Emit::object));
+  (void)folder.write("net.o", *emit(program, Emit::object));
   const std::string runtime = test::source_path("runtime");
   const std::string command = "cd " + folder.path() +
                               " && cc -std=c11 -Wall -Wextra -Werror -c -I" + runtime +

@@ -1,5 +1,6 @@
 #include "tests/codegen/kernels.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -106,7 +107,6 @@ Program wave_program(const std::string& prefix, int rows, int n, const KernelOpt
   const int64_t count = int64_t{rows} * n;
   Program program;
   program.name = prefix;
-  program.target = options.target;
   program.kernels = {wave_kernel(prefix + "_wave", rows * n, 2.0f, options),
                      row_sum_kernel(prefix + "_sum", rows, n, options)};
 
@@ -117,14 +117,66 @@ Program wave_program(const std::string& prefix, int rows, int n, const KernelOpt
 
   Entry run;
   run.name = prefix + "_run";
-  run.parameters = {{"input", count * 4, 4}, {"output", rows * 4, 4}, {"workspace", count * 4, 64}};
-  run.calls = {{0, {buffer(kPointer, 0, {count}), buffer(kPointer, 2, {count})}},
-               {1, {buffer(kPointer, 2, {n, rows}), buffer(kPointer, 1, {rows})}}};
+  run.parameters = {{"input", count * 4, 4, ParameterRole::block},
+                    {"output", rows * 4, 4, ParameterRole::block},
+                    {"workspace", count * 4, 64, ParameterRole::workspace}};
+  run.bodies = {{{{0, {buffer(kPointer, 0, {count}), buffer(kPointer, 2, {count})}},
+                  {1, {buffer(kPointer, 2, {n, rows}), buffer(kPointer, 1, {rows})}}},
+                 0,
+                 1}};
   Entry bias;
   bias.name = prefix + "_bias";
-  bias.parameters = {{"output", count * 4, 4}, {"unused", 0, 64}};
-  bias.calls = {{0, {buffer(BufferBase::constant, 0, {count}), buffer(kPointer, 0, {count})}}};
+  bias.parameters = {{"output", count * 4, 4, ParameterRole::block},
+                     {"unused", 0, 64, ParameterRole::block}};
+  bias.bodies = {
+      {{{0, {buffer(BufferBase::constant, 0, {count}), buffer(kPointer, 0, {count})}}}, 0, 1}};
   program.entries = {run, bias};
+  return program;
+}
+
+Program network_program(const std::string& prefix, int rows, int n, const std::vector<int>& batches,
+                        const std::vector<std::string>& targets) {
+  constexpr BufferBase kPointer = BufferBase::pointer;
+  const int64_t count = int64_t{rows} * n;
+  Program program;
+  program.name = prefix;
+  program.versions.clear();
+  program.build_id = 0x123456789abcdef0;
+  Entry run;
+  run.name = prefix + "_run_images";
+  run.takes_any_count = true;
+  int64_t largest = 1;
+  for (size_t k = 0; k < targets.size(); ++k) {
+    const auto version = static_cast<int32_t>(k);
+    program.versions.push_back({targets[k], ""});
+    KernelOptions options;
+    options.target = targets[k];
+    for (int64_t batch : batches) {
+      const std::string suffix = "." + targets[k] + "." + std::to_string(batch);
+      const auto first = static_cast<int32_t>(program.kernels.size());
+      program.kernels.push_back(
+          wave_kernel(prefix + "_wave" + suffix, static_cast<int>(count * batch), 2.0f, options));
+      program.kernels.push_back(
+          row_sum_kernel(prefix + "_sum" + suffix, static_cast<int>(rows * batch), n, options));
+      for (size_t i = program.kernels.size() - 2; i < program.kernels.size(); ++i) {
+        program.kernels[i].version = version;
+      }
+      const std::vector<KernelCall> calls = {
+          {first, {buffer(kPointer, 0, {count * batch}), buffer(kPointer, 2, {count * batch})}},
+          {first + 1,
+           {buffer(kPointer, 2, {n, rows * batch}), buffer(kPointer, 1, {rows * batch})}}};
+      run.bodies.push_back({calls, version, batch});
+      largest = std::max(largest, batch);
+    }
+  }
+  const auto aligned = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
+  run.staging_offset = aligned(largest * count * 4);
+  const int64_t workspace =
+      run.staging_offset + aligned(largest * count * 4) + aligned(largest * rows * 4);
+  run.parameters = {{"input", count * 4, 4, ParameterRole::input},
+                    {"output", rows * 4, 4, ParameterRole::output},
+                    {"workspace", workspace, 64, ParameterRole::workspace}};
+  program.entries = {run};
   return program;
 }
 

@@ -33,6 +33,11 @@ BufferArgument buffer(BufferBase base, int32_t index, const std::vector<int64_t>
 // output[y] = sum over x of wave(input[y][x]); `prefix`_bias(context, output[n]) = wave(constant).
 Program wave_program(const std::string& prefix, int rows, int n, const KernelOptions& options = {});
 
+// `prefix`_run_images, which takes any number of images [rows][n], in batches of these sizes, for
+// each of these targets, the best first; each result is [rows], as wave_program's.
+Program network_program(const std::string& prefix, int rows, int n, const std::vector<int>& batches,
+                        const std::vector<std::string>& targets = {"host"});
+
 // What wave_program's entries compute, with plain loops.
 std::vector<float> wave_rows(const std::vector<float>& input, int rows, int n);
 

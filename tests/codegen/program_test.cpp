@@ -125,8 +125,8 @@ TEST_CASE("buffers may lie inside what they are part of") {
   Program program = wave_program("net", kRows, kColumns);
   // Leaves the start of the workspace alone.
   program.entries[0].parameters[2].bytes += 64;
-  program.entries[0].calls[0].buffers[1].offset = 64;
-  program.entries[0].calls[1].buffers[0].offset = 64;
+  program.entries[0].bodies[0].calls[0].buffers[1].offset = 64;
+  program.entries[0].bodies[0].calls[1].buffers[0].offset = 64;
   Loaded loaded(program);
   std::vector<float> workspace(kRows * kColumns + 32);
   float* aligned = aligned_start(workspace);
@@ -205,7 +205,7 @@ TEST_CASE("checked kernels report through the runtime") {
   const std::vector<std::string> needed = undefined_symbols(*emit(program, Emit::object));
   CHECK(std::count(needed.begin(), needed.end(), "cnnc_kernel_check_failed") == 1);
   // An extent that the kernel was not compiled for.
-  program.entries[0].calls[1].buffers[1].extents[0] = kRows - 1;
+  program.entries[0].bodies[0].calls[1].buffers[1].extents[0] = kRows - 1;
   Loaded wrong(program);
   CHECK(wrong.call(nullptr) == CNNC_INTERNAL);
 }
@@ -256,7 +256,7 @@ TEST_CASE("parts that no entry uses are left out") {
   program.entries.pop_back();
   const std::string text = *emit(program, Emit::llvm);
   CHECK(text.find("net_weights") == std::string::npos);
-  program.entries[0].calls.pop_back();
+  program.entries[0].bodies[0].calls.pop_back();
   CHECK(emit(program, Emit::llvm)->find("net_sum") == std::string::npos);
 }
 
@@ -273,13 +273,13 @@ TEST_CASE("buffers that do not fit are bugs") {
   CHECK_THROWS_WITH(emit(program, Emit::object),
                     Contains("net_run: argument 0 of net_wave: needs bytes 0 to 792 of 788"));
   program = good;
-  program.entries[1].calls[0].buffers[0].offset = 4;
+  program.entries[1].bodies[0].calls[0].buffers[0].offset = 4;
   CHECK_THROWS_AS(emit(program, Emit::object), InternalError);
   program = good;
-  program.entries[0].calls[0].buffers.pop_back();
+  program.entries[0].bodies[0].calls[0].buffers.pop_back();
   CHECK_THROWS_WITH(emit(program, Emit::object), Contains("net_wave takes 2 buffers, got 1"));
   program = good;
-  program.entries[0].calls[0].buffers[0].index = 9;
+  program.entries[0].bodies[0].calls[0].buffers[0].index = 9;
   CHECK_THROWS_AS(emit(program, Emit::object), InternalError);
   program = good;
   program.kernels[1].name = program.kernels[0].name;
@@ -301,11 +301,13 @@ TEST_CASE("a large constant keeps its bytes and its alignment") {
                                                    weights.size() * sizeof(float))}};
   Entry entry;
   entry.name = "big_run";
-  entry.parameters = {{"output", kSlice * 4, 4}};
+  entry.parameters = {{"output", kSlice * 4, 4, ParameterRole::block}};
   const int64_t offset = int64_t{kCount - kSlice} * 4;
-  entry.calls = {{0,
-                  {buffer(BufferBase::constant, 0, {kSlice}, offset),
-                   buffer(BufferBase::pointer, 0, {kSlice})}}};
+  entry.bodies = {{{{0,
+                     {buffer(BufferBase::constant, 0, {kSlice}, offset),
+                      buffer(BufferBase::pointer, 0, {kSlice})}}},
+                   0,
+                   1}};
   program.entries = {entry};
   const LoadedObject object = *load_object("big", *emit(program, Emit::object));
   std::vector<float> output(kSlice);

@@ -150,6 +150,7 @@ TEST_CASE("a kernel over the compile budget gets a simpler schedule, and a note 
   REQUIRE(model.ok());
   const Result<TensorFile> weights = initial_weights(*model, 0);
   CompileOptions options;
+  options.target = "host";
   options.use_cache = false;
   const Result<Object> usual = compile(*model, *weights, options);
   REQUIRE(usual.ok());

@@ -55,7 +55,8 @@ Object compiled(const Model& model, CompileOptions options) {
 
 CompileOptions options_with(int64_t batch, const std::string& prefix) {
   CompileOptions options;
-  options.batch = batch;
+  options.target = "host";
+  options.batches = {batch};
   options.prefix = prefix;
   return options;
 }
@@ -86,7 +87,7 @@ static _Alignas(NET_ALIGNMENT) unsigned char net_workspace[NET_WORKSPACE_BYTES +
                        prefix);
     body += for_prefix(R"(
   if (fread(net_input, sizeof net_input, 1, stdin) != 1) return 1;
-  if (net_run(NULL, net_input, net_output, net_workspace) != CNNC_OK) return 2;
+  if (net_run(NULL, net_input, net_output, NET_BATCH, net_workspace, sizeof net_workspace)) return 2;
   if (fwrite(net_output, sizeof net_output, 1, stdout) != 1) return 3;
 )",
                        prefix);
@@ -139,7 +140,7 @@ TEST_CASE("the JIT and a C program give the same bits") {
     INFO(model.name());
     const Object object = compiled(model, options_with(batch, ""));
     const std::vector<float> input = random_floats(element_count(model.input_shape()) * batch, 1);
-    const LoadedNetwork network(model, object, batch);
+    const LoadedNetwork network(object);
     const std::vector<float> expected = network.outputs(input);
     CHECK(run_application({object}, input) == expected);
     CHECK(network.outputs(input, &context) == expected);
@@ -149,7 +150,7 @@ TEST_CASE("the JIT and a C program give the same bits") {
 TEST_CASE("two compilations give the same bytes") {
   const Model mnist = repo_model("mnist_cnn");
   for (const Model& model : {mnist, model_of(kSmall)}) {
-    CompileOptions options;
+    CompileOptions options = options_with(1, "");
     options.threads = 1;
     const Object first = compiled(model, options);
     const Object again = compiled(model, options);
@@ -183,8 +184,8 @@ TEST_CASE("a program links two networks") {
   const std::vector<float> second = random_floats(5 * element_count(rows.input_shape()), 3);
   std::vector<float> input = first;
   input.insert(input.end(), second.begin(), second.end());
-  std::vector<float> expected = LoadedNetwork(small, a, 2).outputs(first);
-  const std::vector<float> rest = LoadedNetwork(rows, b, 5).outputs(second);
+  std::vector<float> expected = LoadedNetwork(a).outputs(first);
+  const std::vector<float> rest = LoadedNetwork(b).outputs(second);
   expected.insert(expected.end(), rest.begin(), rest.end());
   CHECK(run_application({a, b}, input) == expected);
 }
@@ -192,7 +193,7 @@ TEST_CASE("a program links two networks") {
 TEST_CASE("eight threads share one network") {
   constexpr size_t kThreads = 8;
   const Model model = model_of(kSmall);
-  const LoadedNetwork network(model, compiled(model, options_with(1, "")), 1);
+  const LoadedNetwork network(compiled(model, options_with(1, "")));
   const int64_t images = 40;
   std::vector<std::vector<float>> inputs, expected, found(kThreads);
   for (size_t t = 0; t < kThreads; ++t) {
@@ -210,7 +211,7 @@ TEST_CASE("eight threads share one network") {
 
 TEST_CASE("calls with wrong pointers are refused") {
   const Model model = model_of(kSmall);
-  const LoadedNetwork network(model, compiled(model, options_with(1, "")), 1);
+  const LoadedNetwork network(compiled(model, options_with(1, "")));
   REQUIRE(network.workspace_bytes() > 0);
   std::vector<float> input = random_floats(element_count(model.input_shape()) + 1, 1);
   std::vector<float> output(static_cast<size_t>(network.output_size()) + 1);
@@ -221,20 +222,50 @@ TEST_CASE("calls with wrong pointers are refused") {
   auto* odd_input = reinterpret_cast<float*>(reinterpret_cast<char*>(input.data()) + 1);
   auto* odd_output = reinterpret_cast<float*>(reinterpret_cast<char*>(output.data()) + 2);
 
-  CHECK(network.run(nullptr, nullptr, output.data(), workspace) == CNNC_INVALID_ARGUMENT);
-  CHECK(network.run(nullptr, input.data(), nullptr, workspace) == CNNC_INVALID_ARGUMENT);
-  CHECK(network.run(nullptr, input.data(), output.data(), nullptr) == CNNC_INVALID_ARGUMENT);
-  CHECK(network.run(nullptr, odd_input, output.data(), workspace) == CNNC_MISALIGNED);
-  CHECK(network.run(nullptr, input.data(), odd_output, workspace) == CNNC_MISALIGNED);
-  CHECK(network.run(nullptr, input.data(), output.data(), workspace + 32) == CNNC_MISALIGNED);
-  CHECK(network.run(nullptr, input.data(), output.data(), workspace) == CNNC_OK);
+  const auto bytes = static_cast<size_t>(network.workspace_bytes());
+  const auto run = [&](const float* in, float* out, void* scratch, size_t scratch_bytes) {
+    return network.run(nullptr, in, out, 1, scratch, scratch_bytes);
+  };
+  CHECK(run(nullptr, output.data(), workspace, bytes) == CNNC_INVALID_ARGUMENT);
+  CHECK(run(input.data(), nullptr, workspace, bytes) == CNNC_INVALID_ARGUMENT);
+  CHECK(run(input.data(), output.data(), nullptr, bytes) == CNNC_INVALID_ARGUMENT);
+  CHECK(run(odd_input, output.data(), workspace, bytes) == CNNC_MISALIGNED);
+  CHECK(run(input.data(), odd_output, workspace, bytes) == CNNC_MISALIGNED);
+  CHECK(run(input.data(), output.data(), workspace + 32, bytes) == CNNC_MISALIGNED);
+  CHECK(run(input.data(), output.data(), workspace, bytes - 1) == CNNC_WORKSPACE_TOO_SMALL);
+  CHECK(run(input.data(), output.data(), workspace, 0) == CNNC_WORKSPACE_TOO_SMALL);
+  CHECK(output == std::vector<float>(output.size()));
+  CHECK(run(input.data(), output.data(), workspace, bytes) == CNNC_OK);
   // Floats need no more than the alignment of floats.
-  CHECK(network.run(nullptr, input.data() + 1, output.data() + 1, workspace) == CNNC_OK);
+  CHECK(run(input.data() + 1, output.data() + 1, workspace, bytes + 1) == CNNC_OK);
+}
 
+TEST_CASE("what does not belong together is refused") {
+  const Model model = model_of(kSmall);
+  const LoadedNetwork network(compiled(model, options_with(1, "")));
+  const std::vector<float> input = random_floats(network.input_size(), 1);
+  std::vector<float> output(static_cast<size_t>(network.output_size()));
+  std::vector<uint8_t> storage(static_cast<size_t>(network.workspace_bytes()) + 64);
+  uint8_t* workspace = storage.data();
+  while (reinterpret_cast<uintptr_t>(workspace) % 64 != 0) ++workspace;
+  const auto bytes = static_cast<size_t>(network.workspace_bytes());
   cnnc_context context;
   cnnc_context_init(&context);
+  const auto run = [&](uint64_t build_id) {
+    return network.run_as(build_id, &context, input.data(), output.data(), 1, workspace, bytes);
+  };
+  CHECK(run(network.build_id()) == CNNC_OK);
+  output.assign(output.size(), 0);
+  CHECK(run(network.build_id() + 1) == CNNC_VERSION_MISMATCH);
   context.abi_version = CNNC_ABI_VERSION + 1;
-  CHECK(network.run(&context, input.data(), output.data(), workspace) == CNNC_VERSION_MISMATCH);
+  CHECK(run(network.build_id()) == CNNC_VERSION_MISMATCH);
+  CHECK(output == std::vector<float>(output.size()));
+
+  // Trained further, a network keeps its id; with another batch, it has another.
+  const Object again = *compile(model, *initial_weights(model, 2), options_with(1, ""));
+  CHECK(LoadedNetwork(again).build_id() == network.build_id());
+  CHECK(again.header == compiled(model, options_with(1, "")).header);
+  CHECK(LoadedNetwork(compiled(model, options_with(2, ""))).build_id() != network.build_id());
 }
 
 TEST_CASE("every batch size and target computes the same network") {
@@ -252,7 +283,7 @@ TEST_CASE("every batch size and target computes the same network") {
         CompileOptions options = options_with(batch, "");
         options.target = target;
         INFO(model.name() << ", batch " << batch << ", " << target);
-        const LoadedNetwork network(model, compiled(model, options), batch);
+        const LoadedNetwork network(compiled(model, options));
         const std::vector<float> found = network.outputs(images);
         CHECK(distance(found, expected) <= 1e-5);
         if (first.empty()) first = found;
@@ -280,7 +311,7 @@ TEST_CASE("a deep network computes what plain loops compute") {
     INFO((winograd ? "winograd" : "direct"));
     const Result<Object> object = compile(model, weights, options);
     REQUIRE(object.ok());
-    const std::vector<float> found = LoadedNetwork(model, *object, 1).outputs(images);
+    const std::vector<float> found = LoadedNetwork(*object).outputs(images);
     REQUIRE(found.size() == expected.size());
     double error = 0;
     for (size_t i = 0; i < found.size(); ++i) {
@@ -295,7 +326,7 @@ TEST_CASE("the header is C99 and C++") {
   const Model models[] = {repo_model("mnist_cnn"), model_of(kRows)};
   for (const Model& model : models) {
     const TempFolder folder;
-    REQUIRE(compiled(model, {}).write(folder / "net.o").ok());
+    REQUIRE(compiled(model, options_with(1, "")).write(folder / "net.o").ok());
     for (const char* compiler : {"cc -x c -std=c99", "c++ -x c++ -std=c++11"}) {
       CHECK(succeeds(std::string(compiler) + " -pedantic -Wall -Wextra -Werror -fsyntax-only -I" +
                      CNNC_SOURCE_DIR "/runtime " + folder.path() + "/net.h"));
@@ -327,7 +358,7 @@ TEST_CASE("a trained network's object agrees with the trainer") {
   CompileOptions options = options_with(3, "trained");
   const Result<Object> object = trainer->compile(options);
   REQUIRE(object.ok());
-  const std::vector<float> found = LoadedNetwork(model, *object, 3).outputs(images);
+  const std::vector<float> found = LoadedNetwork(*object).outputs(images);
   const std::vector<double> outputs(found.begin(), found.end());
   CHECK(cross_entropy(outputs, labels) == Approx(evaluation.loss).epsilon(1e-5));
   int64_t correct = 0;

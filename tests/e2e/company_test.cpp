@@ -80,6 +80,14 @@ static int halide_is_right(int seed) {
   return 1;
 }
 
+static cnnc_status run_a(const cnnc_context* context, float* output, int t) {
+  return a_run(context, a_input, output, 1, aligned(a_workspace[t]), A_WORKSPACE_BYTES);
+}
+
+static cnnc_status run_b(const cnnc_context* context, float* output, int t) {
+  return b_run(context, b_input, output, 1, aligned(b_workspace[t]), B_WORKSPACE_BYTES);
+}
+
 int main(void) {
   if (fread(a_input, sizeof a_input, 1, stdin) != 1) return 1;
   if (fread(b_input, sizeof b_input, 1, stdin) != 1) return 2;
@@ -92,17 +100,17 @@ int main(void) {
   on_omp.parallel_for = on_openmp;
   on_omp.host = &openmp_loops;
   if (!halide_is_right(1)) return 4;
-  if (a_run(&on_pool, a_input, a_output, aligned(a_workspace[0])) != CNNC_OK) return 5;
-  if (b_run(&on_omp, b_input, b_output, aligned(b_workspace[0])) != CNNC_OK) return 6;
+  if (run_a(&on_pool, a_output, 0) != CNNC_OK) return 5;
+  if (run_b(&on_omp, b_output, 0) != CNNC_OK) return 6;
   if (openmp_loops == 0) return 7;
 
   int failed = 0;
 #pragma omp parallel for num_threads(4) schedule(static, 1) reduction(| : failed)
   for (int t = 0; t < 4; ++t) {
     for (int again = 0; again < 3; ++again) {
-      failed |= a_run(&on_pool, a_input, a_again[t], aligned(a_workspace[t])) != CNNC_OK;
+      failed |= run_a(&on_pool, a_again[t], t) != CNNC_OK;
       failed |= !halide_is_right(2 + t);
-      failed |= b_run(&on_pool, b_input, b_again[t], aligned(b_workspace[t])) != CNNC_OK;
+      failed |= run_b(&on_pool, b_again[t], t) != CNNC_OK;
       failed |= memcmp(a_again[t], a_output, sizeof a_output) != 0;
       failed |= memcmp(b_again[t], b_output, sizeof b_output) != 0;
     }
@@ -116,6 +124,7 @@ int main(void) {
 
 CompileOptions options_for(const std::string& prefix) {
   CompileOptions options;
+  options.target = "host";
   options.prefix = prefix;
   return options;
 }
@@ -143,8 +152,8 @@ TEST_CASE("two networks, Halide's runtime and OpenMP share a program") {
   const std::vector<float> first_input = random_floats(element_count(first.input_shape()), 8);
   const std::vector<float> second_input = random_floats(element_count(second.input_shape()), 9);
   folder.write("input", bytes_of(first_input) + bytes_of(second_input));
-  const std::string expected = bytes_of(LoadedNetwork(first, a, 1).outputs(first_input)) +
-                               bytes_of(LoadedNetwork(second, b, 1).outputs(second_input));
+  const std::string expected = bytes_of(LoadedNetwork(a).outputs(first_input)) +
+                               bytes_of(LoadedNetwork(b).outputs(second_input));
   for (const char* objects : {"a.o b.o other.a " CNNC_RUNTIME_LIBRARY,
                               CNNC_RUNTIME_LIBRARY " other.a b.o a.o " CNNC_RUNTIME_LIBRARY}) {
     INFO(objects);
@@ -186,7 +195,8 @@ static void* work(void* argument) {
   unsigned char* own = workspace[t];
 #endif
   for (int again = 0; again < 3; ++again) {
-    if (net_run(t % 2 ? &on_pool : NULL, input, output[t], own) != CNNC_OK) return "failed";
+    if (net_run(t % 2 ? &on_pool : NULL, input, output[t], 1, own, NET_WORKSPACE_BYTES) != CNNC_OK)
+      return "failed";
   }
   return NULL;
 }
@@ -224,7 +234,7 @@ TEST_CASE("many threads on one network under the thread sanitizer") {
   REQUIRE(text.ok());
   const Object object = compiled(model, options);
   const std::vector<float> input = random_floats(element_count(model.input_shape()), 11);
-  const std::vector<float> expected = LoadedNetwork(model, object, 1).outputs(input);
+  const std::vector<float> expected = LoadedNetwork(object).outputs(input);
   folder.write("net.o", instrumented_object(*text));
   folder.write("net.h", object.header);
   folder.write("app.c", kManyThreads);

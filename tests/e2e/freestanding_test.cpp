@@ -80,7 +80,7 @@ void run(void) {
   }
   cnnc_context context;
   cnnc_context_init(&context);
-  if (net_run(&context, input, output, workspace) != CNNC_OK) system_call(sys_exit, 2, 0, 0);
+  if (net_run(&context, input, output, 1, workspace, NET_WORKSPACE_BYTES) != CNNC_OK) system_call(sys_exit, 2, 0, 0);
   if (system_call(sys_write, 1, (long)output, sizeof output) != sizeof output) {
     system_call(sys_exit, 3, 0, 0);
   }
@@ -136,8 +136,7 @@ TEST_CASE("objects without threads compute the same bits and need no parallel lo
         CHECK(may_stay_undefined(symbol));
       }
       const std::vector<float> input = random_floats(element_count(model.input_shape()), 31);
-      CHECK(LoadedNetwork(model, serial, 1).outputs(input) ==
-            LoadedNetwork(model, parallel, 1).outputs(input));
+      CHECK(LoadedNetwork(serial).outputs(input) == LoadedNetwork(parallel).outputs(input));
     }
   }
   const std::vector<std::string> needed =

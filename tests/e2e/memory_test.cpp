@@ -26,7 +26,7 @@ using Side = GuardedMemory::Side;
 Object compiled(const Model& model, const std::string& target, int64_t batch) {
   CompileOptions options;
   options.target = target;
-  options.batch = batch;
+  options.batches = {batch};
   const Result<Object> object = compile(model, *initial_weights(model, 1), options);
   INFO((object ? "" : render(object.diagnostics())));
   REQUIRE(object.ok());
@@ -45,8 +45,9 @@ void check_within_pages(const LoadedNetwork& network, const std::vector<float>& 
     const GuardedMemory workspace(network.workspace_bytes(), 64, side);
     std::memcpy(in.data(), input.data(), input.size() * sizeof(float));
     in.forbid_writes();
-    REQUIRE(network.run(nullptr, reinterpret_cast<const float*>(in.data()),
-                        reinterpret_cast<float*>(out.data()), workspace.data()) == CNNC_OK);
+    REQUIRE(network.run(nullptr, in.data(), out.data(),
+                        input.size() / static_cast<size_t>(network.input_size()), workspace.data(),
+                        static_cast<size_t>(network.workspace_bytes())) == CNNC_OK);
     CHECK(std::memcmp(out.data(), expected.data(), expected.size() * sizeof(float)) == 0);
     CHECK(in.is_intact());
     CHECK(out.is_intact());
@@ -61,7 +62,7 @@ TEST_CASE("objects keep to their memory") {
     for (const char* target : {"host", "avx2", "sse41"}) {
       for (const int64_t batch : {1, 3}) {
         INFO(model.name() << " for " << target << ", batch " << batch);
-        const LoadedNetwork network(model, compiled(model, target, batch), batch);
+        const LoadedNetwork network(compiled(model, target, batch));
         const std::vector<float> input =
             random_floats(element_count(model.input_shape()) * batch, 21);
         check_within_pages(network, input, network.outputs(input));
@@ -81,7 +82,7 @@ TEST_CASE("objects of random networks keep to their memory") {
     INFO("seed " << seed << ", network " << i << "\n" << drawn.json);
     const Model model = model_of(drawn.json);
     const int64_t batch = 1 + i % 3;
-    const LoadedNetwork network(model, compiled(model, "host", batch), batch);
+    const LoadedNetwork network(compiled(model, "host", batch));
     const std::vector<float> input = random_floats(element_count(model.input_shape()) * batch, 22);
     check_within_pages(network, input, network.outputs(input));
   }
@@ -102,7 +103,13 @@ class PaintedStack {
 
   int64_t used_by(const LoadedNetwork& network, const std::vector<float>& input,
                   std::vector<float>& output, uint8_t* workspace) {
-    call_ = {&network, input.data(), output.data(), workspace, nullptr, -1};
+    call_ = {&network,
+             input.data(),
+             input.size() / static_cast<size_t>(network.input_size()),
+             output.data(),
+             workspace,
+             nullptr,
+             -1};
     pthread_attr_t attributes;
     pthread_t thread;
     REQUIRE(pthread_attr_init(&attributes) == 0);
@@ -124,6 +131,7 @@ class PaintedStack {
   struct Call {
     const LoadedNetwork* network;
     const float* input;
+    size_t images;
     float* output;
     uint8_t* workspace;
     const uint8_t* frame;  // where the call starts
@@ -133,7 +141,8 @@ class PaintedStack {
   static void* work(void* argument) {
     auto& call = *static_cast<Call*>(argument);
     call.frame = static_cast<const uint8_t*>(__builtin_frame_address(0));
-    call.status = call.network->run(nullptr, call.input, call.output, call.workspace);
+    call.status = call.network->run(nullptr, call.input, call.output, call.images, call.workspace,
+                                    static_cast<size_t>(call.network->workspace_bytes()));
     return nullptr;
   }
 
@@ -148,10 +157,10 @@ TEST_CASE("a call needs no more stack than the header states") {
     for (const char* target : {"host", "avx2", "sse41"}) {
       for (const int64_t batch : {1, 16}) {
         const Object object = compiled(model, target, batch);
-        const LoadedNetwork network(model, object, batch);
+        const LoadedNetwork network(object);
         const std::vector<float> input =
             random_floats(element_count(model.input_shape()) * batch, 23);
-        std::vector<float> output(static_cast<size_t>(network.output_size()));
+        std::vector<float> output(static_cast<size_t>(network.output_size() * batch));
         const GuardedMemory workspace(network.workspace_bytes(), 64, Side::end);
         PaintedStack stack;
         const int64_t used = stack.used_by(network, input, output, workspace.data());

@@ -15,7 +15,25 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 
-using RunFunction = int(const cnnc_context*, const float*, float*, void*);
+using RunFunction = int(uint64_t, const cnnc_context*, const void*, void*, size_t, void*, size_t);
+
+// What the header defines as <prefix>_<name>.
+std::string text_in_header(const Object& object, const std::string& name) {
+  std::string macro = object.prefix;
+  for (char& c : macro) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  macro = "#define " + macro + "_" + name + " ";
+  const size_t at = object.header.find(macro);
+  REQUIRE(at != std::string::npos);
+  const size_t first = at + macro.size();
+  return object.header.substr(first, object.header.find('\n', first) - first);
+}
+
+uint64_t build_id_in_header(const Object& object) {
+  const std::string text = text_in_header(object, "BUILD_ID");
+  const size_t open = text.find('(');
+  REQUIRE(open != std::string::npos);
+  return std::stoull(text.substr(open + 1), nullptr, 16);
+}
 
 LoadedObject load(const Object& object) {
   Result<LoadedObject> loaded = load_object(object.prefix, object.bytes);
@@ -40,12 +58,7 @@ double greatest_distance(const std::vector<float>& found, const std::vector<T>& 
 }  // namespace
 
 int64_t number_in_header(const Object& object, const std::string& name) {
-  std::string macro = object.prefix;
-  for (char& c : macro) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  macro = "#define " + macro + "_" + name + " ";
-  const size_t at = object.header.find(macro);
-  REQUIRE(at != std::string::npos);
-  return std::stoll(object.header.substr(at + macro.size()));
+  return std::stoll(text_in_header(object, name));
 }
 
 Model model_of(const std::string& json) {
@@ -80,36 +93,39 @@ std::vector<int32_t> random_labels(int64_t count, int64_t classes, uint32_t seed
   return result;
 }
 
-LoadedNetwork::LoadedNetwork(const Model& model, const Object& object, int64_t batch)
+LoadedNetwork::LoadedNetwork(const Object& object)
     : object_(load(object)),
-      run_(object_.find(object.prefix + "_run")),
-      batch_(batch),
-      input_size_(element_count(model.input_shape()) * batch),
-      output_size_(number_in_header(object, "OUTPUT_SIZE") * batch),
+      run_(object_.find(object.prefix + "_run_images")),
+      build_id_(build_id_in_header(object)),
+      input_size_(number_in_header(object, "INPUT_SIZE")),
+      output_size_(number_in_header(object, "OUTPUT_SIZE")),
       workspace_bytes_(number_in_header(object, "WORKSPACE_BYTES")) {
   REQUIRE(run_ != nullptr);
-  REQUIRE(number_in_header(object, "BATCH") == batch);
-  REQUIRE(number_in_header(object, "INPUT_SIZE") == input_size_ / batch);
 }
 
-int LoadedNetwork::run(const cnnc_context* context, const float* input, float* output,
-                       void* workspace) const {
-  return reinterpret_cast<RunFunction*>(run_)(context, input, output, workspace);
+int LoadedNetwork::run_as(uint64_t build_id, const cnnc_context* context, const void* input,
+                          void* output, size_t images, void* workspace,
+                          size_t workspace_bytes) const {
+  return reinterpret_cast<RunFunction*>(run_)(build_id, context, input, output, images, workspace,
+                                              workspace_bytes);
+}
+
+int LoadedNetwork::run(const cnnc_context* context, const void* input, void* output, size_t images,
+                       void* workspace, size_t workspace_bytes) const {
+  return run_as(build_id_, context, input, output, images, workspace, workspace_bytes);
 }
 
 std::vector<float> LoadedNetwork::outputs(const std::vector<float>& input,
                                           const cnnc_context* context) const {
   const auto in = static_cast<size_t>(input_size_);
   const auto out = static_cast<size_t>(output_size_);
-  std::vector<uint8_t> storage(static_cast<size_t>(workspace_bytes_) + kAlignment, 0xff);
+  const auto bytes = static_cast<size_t>(workspace_bytes_);
+  std::vector<uint8_t> storage(bytes + kAlignment, 0xff);
   uint8_t* workspace = storage.data();
   while (reinterpret_cast<uintptr_t>(workspace) % kAlignment != 0) ++workspace;
-  std::vector<float> result(input.size() / in * out);
-  for (size_t i = 0; i < input.size() / in; ++i) {
-    if (run(context, input.data() + i * in, result.data() + i * out, workspace) != CNNC_OK) {
-      return {};
-    }
-  }
+  const size_t images = input.size() / in;
+  std::vector<float> result(images * out);
+  if (run(context, input.data(), result.data(), images, workspace, bytes) != CNNC_OK) return {};
   return result;
 }
 

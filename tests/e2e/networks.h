@@ -30,22 +30,27 @@ namespace cnnc::test {
 // An object in this process.
 class LoadedNetwork {
  public:
-  LoadedNetwork(const Model& model, const Object& object, int64_t batch);
+  explicit LoadedNetwork(const Object& object);
 
   // Bytes that the workspace needs, as the header says.
   [[nodiscard]] int64_t workspace_bytes() const { return workspace_bytes_; }
-  [[nodiscard]] int64_t output_size() const { return output_size_; }  // of the batch
-  // The entry itself.
-  int run(const cnnc_context* context, const float* input, float* output, void* workspace) const;
-  // All of `input`, whole batches of it, with a workspace made for the call; none after an error.
-  // On any thread.
+  [[nodiscard]] int64_t input_size() const { return input_size_; }    // elements of an image
+  [[nodiscard]] int64_t output_size() const { return output_size_; }  // ... and of its result
+  [[nodiscard]] uint64_t build_id() const { return build_id_; }
+  // The entry itself, as the header calls it.
+  int run(const cnnc_context* context, const void* input, void* output, size_t images,
+          void* workspace, size_t workspace_bytes) const;
+  int run_as(uint64_t build_id, const cnnc_context* context, const void* input, void* output,
+             size_t images, void* workspace, size_t workspace_bytes) const;
+  // Of all images in `input`, with a workspace made for the call; none after an error. On any
+  // thread.
   [[nodiscard]] std::vector<float> outputs(const std::vector<float>& input,
                                            const cnnc_context* context = nullptr) const;
 
  private:
   LoadedObject object_;
   void* run_ = nullptr;
-  int64_t batch_;
+  uint64_t build_id_ = 0;
   int64_t input_size_ = 0;
   int64_t output_size_ = 0;
   int64_t workspace_bytes_ = 0;

@@ -174,10 +174,11 @@ TEST_CASE("the untrained network's logits are PyTorch's") {
   const TensorFile weights = *initial_weights(model, 0);
   for (int64_t batch : {1, 100}) {
     CompileOptions options;
-    options.batch = batch;
+    options.target = "host";
+    options.batches = {batch};
     const Result<Object> object = compile(model, weights, options);
     REQUIRE(object.ok());
-    CHECK(distance(LoadedNetwork(model, *object, batch).outputs(test.images), expected) <= 1e-6);
+    CHECK(distance(LoadedNetwork(*object).outputs(test.images), expected) <= 1e-6);
   }
 
   const Evaluation& evaluation = training(1).initial;

@@ -146,7 +146,7 @@ void check_inference(const Model& model, const TensorFile& weights, const std::s
                      int64_t batch, const std::vector<float>& images) {
   CompileOptions options;
   options.target = target;
-  options.batch = batch;
+  options.batches = {batch, batch + 2};  // which share weights
   options.use_cache = false;
   const Result<Object> object = compile(model, weights, options);
   INFO((object ? "" : render(object.diagnostics())));
@@ -154,7 +154,7 @@ void check_inference(const Model& model, const TensorFile& weights, const std::s
   INFO("inference with a batch of " << batch);
   const auto size = static_cast<size_t>(element_count(model.input_shape()) * batch);
   const std::vector<float> input(images.begin(), images.begin() + size);
-  CHECK(distance(LoadedNetwork(model, *object, batch).outputs(input),
+  CHECK(distance(LoadedNetwork(*object).outputs(input),
                  reference_outputs(model, weights, input, batch)) <= kOutputTolerance);
 }
 

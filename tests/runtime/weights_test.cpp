@@ -68,38 +68,71 @@ TEST_CASE("the checksum sees every single bit, exchanged words and appended zero
   }
 }
 
+namespace {
+
+void store(uint8_t* at, uint64_t word) {
+  for (int i = 0; i < 8; ++i) at[i] = static_cast<uint8_t>(word >> (8 * i));
+}
+
+constexpr size_t kTableBytes = 64;
+
+// Writes the header that fits what follows it. Returns the id.
+uint64_t seal(uint8_t* file, size_t bytes, uint64_t table_bytes = kTableBytes) {
+  const uint64_t id = cnnc_weights_checksum(file + 64, kTableBytes);
+  store(file, CNNC_WEIGHTS_MAGIC);
+  store(file + 8, id);
+  store(file + 16, bytes);
+  store(file + 24, cnnc_weights_checksum(file + 64, bytes - 64));
+  store(file + 32, table_bytes);
+  return id;
+}
+
+}  // namespace
+
 TEST_CASE("weights are checked before use", "[runtime]") {
-  const Blob blob = sample();
   const size_t bytes = 960;
-  const uint64_t checksum = cnnc_weights_checksum(blob.bytes, bytes);
+  Blob blob = sample();
+  const uint64_t id = seal(blob.bytes, bytes);
 
-  CHECK(cnnc_weights_check(blob.bytes, bytes, bytes, checksum) == CNNC_OK);
-  CHECK(cnnc_weights_check(nullptr, bytes, bytes, checksum) == CNNC_INVALID_ARGUMENT);
-  CHECK(cnnc_weights_check(nullptr, 0, 0, checksum) == CNNC_INVALID_ARGUMENT);
-  CHECK(cnnc_weights_check(blob.bytes, bytes - 1, bytes, checksum) == CNNC_BAD_WEIGHTS);
-  CHECK(cnnc_weights_check(blob.bytes, bytes, bytes + (uint64_t{1} << 32), checksum) ==
-        CNNC_BAD_WEIGHTS);
-  CHECK(cnnc_weights_check(blob.bytes, bytes, bytes, checksum + 1) == CNNC_BAD_WEIGHTS);
+  CHECK(cnnc_weights_check(blob.bytes, bytes, bytes, id) == CNNC_OK);
+  CHECK(cnnc_weights_check(nullptr, bytes, bytes, id) == CNNC_INVALID_ARGUMENT);
+  CHECK(cnnc_weights_check(nullptr, 0, 0, id) == CNNC_INVALID_ARGUMENT);
+  CHECK(cnnc_weights_check(blob.bytes, bytes - 1, bytes, id) == CNNC_BAD_WEIGHTS);
+  CHECK(cnnc_weights_check(blob.bytes, bytes - 1, bytes - 1, id) == CNNC_BAD_WEIGHTS);
+  CHECK(cnnc_weights_check(blob.bytes, bytes, bytes + (uint64_t{1} << 32), id) == CNNC_BAD_WEIGHTS);
+  CHECK(cnnc_weights_check(blob.bytes, bytes, bytes, id + 1) == CNNC_BAD_WEIGHTS);
+  for (size_t short_bytes : {size_t{0}, size_t{8}, size_t{63}}) {
+    CHECK(cnnc_weights_check(blob.bytes, short_bytes, short_bytes, id) == CNNC_BAD_WEIGHTS);
+  }
 
-  Blob damaged = sample();
-  damaged.bytes[bytes - 1] ^= 1;
-  CHECK(cnnc_weights_check(damaged.bytes, bytes, bytes, checksum) == CNNC_BAD_WEIGHTS);
-  damaged = sample();
+  // Every byte counts, but for those of the header that mean nothing.
+  for (size_t at = 0; at < bytes; ++at) {
+    if (at >= 40 && at < 64) continue;
+    INFO(at);
+    Blob damaged = blob;
+    damaged.bytes[at] ^= 1;
+    CHECK(cnnc_weights_check(damaged.bytes, bytes, bytes, id) == CNNC_BAD_WEIGHTS);
+  }
+  Blob damaged = blob;
   damaged.bytes[bytes] ^= 1;  // beyond the end
-  CHECK(cnnc_weights_check(damaged.bytes, bytes, bytes, checksum) == CNNC_OK);
+  CHECK(cnnc_weights_check(damaged.bytes, bytes, bytes, id) == CNNC_OK);
+}
+
+TEST_CASE("a table that does not fit is never read", "[runtime]") {
+  Blob blob = sample();
+  for (const uint64_t table : {uint64_t{897}, uint64_t{1} << 40, ~uint64_t{0}}) {
+    const uint64_t id = seal(blob.bytes, 960, table);
+    CHECK(cnnc_weights_check(blob.bytes, 960, 960, id) == CNNC_BAD_WEIGHTS);
+  }
 }
 
 TEST_CASE("weights start on a multiple of 64 bytes", "[runtime]") {
-  const Blob blob = sample();
   for (const size_t shift : {1, 4, 8, 16, 32, 63}) {
-    const uint8_t* at = blob.bytes + shift;
-    CHECK(cnnc_weights_check(at, 512, 512, cnnc_weights_checksum(at, 512)) == CNNC_MISALIGNED);
+    Blob blob = sample();
+    const uint64_t id = seal(blob.bytes + shift, 512);
+    CHECK(cnnc_weights_check(blob.bytes + shift, 512, 512, id) == CNNC_MISALIGNED);
   }
-  const uint8_t* at = blob.bytes + 64;
-  CHECK(cnnc_weights_check(at, 512, 512, cnnc_weights_checksum(at, 512)) == CNNC_OK);
-}
-
-TEST_CASE("a network without weights accepts an empty blob", "[runtime]") {
-  const Blob blob = sample();
-  CHECK(cnnc_weights_check(blob.bytes, 0, 0, cnnc_weights_checksum(nullptr, 0)) == CNNC_OK);
+  Blob blob = sample();
+  const uint64_t id = seal(blob.bytes + 64, 512);
+  CHECK(cnnc_weights_check(blob.bytes + 64, 512, 512, id) == CNNC_OK);
 }

@@ -40,6 +40,10 @@ class CnncCommand(CommandTest):
                 ([model, "other.json"], 'unexpected argument "other.json"'),
                 ([model, "--batch", "0"], '"0" is no whole number from 1'),
                 ([model, "--batch", "many"], '"many" is no whole number'),
+                ([model, "--batch", "1,,8"], '"" is no whole number'),
+                ([model, "--input-layout", "hwc"], '"hwc" is not nchw, nhwc'),
+                ([model, "--target", "x86-64-v2,arm-64"], "one processor and one system"),
+                ([model, "--target", "host", "--cpu", "native"], "excludes"),
                 ([model, "--emit=object"], "none of graph, plan"),
                 ([model, "--prefix", "my-net"], '"my_net" is'),
                 ([model, "--target", "avx3"], 'unknown target "avx3", did you mean "avx2"?'),
@@ -143,6 +147,32 @@ class CnncCommand(CommandTest):
         if not (self.folder / "first.o").exists():
             (self.folder / "first.o").write_bytes(self.bytes_of("tiny.o"))
         return self.bytes_of("first.o")
+
+    def test_folder_and_time_change_nothing(self):
+        model = self.model()
+        self.run_command(CNNC, model, "--init-weights=0", "-o", "tiny.o", "--no-cache")
+        (self.folder / "other" / "place").mkdir(parents=True)
+        (self.folder / "other" / "place" / model).write_bytes(self.bytes_of(model))
+        subprocess.run([CNNC, model, "--init-weights=0", "-o", "tiny.o", "--no-cache", "-j3"],
+                       cwd=self.folder / "other" / "place", check=True,
+                       env={**os.environ, "TZ": "Asia/Tokyo", "LANG": "C.UTF-8"})
+        for name in ("tiny.o", "tiny.h"):
+            self.assertEqual(self.bytes_of(name), self.bytes_of(f"other/place/{name}"))
+            for trace in (bytes(self.folder), bytes(ROOT), b"/tmp", os.uname().nodename.encode()):
+                self.assertNotIn(trace, self.bytes_of(name))
+
+    def test_interface(self):
+        self.run_command(CNNC, self.model(), "--init-weights=0", "--input-dtype=u8",
+                         "--input-layout=nhwc", "--output-form=argmax", "--batch=1,8")
+        header = self.bytes_of("tiny.h")
+        for word in (b"const uint8_t* input, int32_t* output", b"TINY_INPUT_LAYOUT CNNC_LAYOUT_NHWC",
+                     b"#define TINY_BATCH 8"):
+            self.assertIn(word, header)
+
+    def test_portable_by_default(self):
+        for options, levels in (([], 3), (["--target=x86-64-v3"], 0), (["--cpu=native"], 0)):
+            text, _ = self.run_command(CNNC, self.model(), "--emit=explain", *options)
+            self.assertEqual(sum(f"x86-64-v{level}, batch 1" in text for level in (2, 3, 4)), levels)
 
     def test_another_target_and_batch(self):
         self.run_command(CNNC, self.model(), "--init-weights=0", "--target=arm-64", "--batch=3")

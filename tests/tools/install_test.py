@@ -28,7 +28,7 @@ int main(void) {
   if (cnnc_pool_create(2, &pool) != CNNC_OK) return 1;
   cnnc_context_init(&context);
   cnnc_context_use_pool(&context, pool);
-  if (tiny_run(&context, input, output, workspace) != CNNC_OK) return 2;
+  if (tiny_run(&context, input, output, 1, workspace, sizeof workspace) != CNNC_OK) return 2;
   cnnc_pool_destroy(pool);
   for (int i = 0; i < TINY_OUTPUT_SIZE; ++i) printf("%g ", output[i]);
   return 0;

@@ -38,20 +38,42 @@ Result<std::string> measured_text(Workload& workload, const KernelTarget& target
   return explain(calls, measured) + machine;
 }
 
+// The kernels for one target and one number of images.
+Result<std::string> explain_one(const Model& model, int64_t batch, const KernelTarget& target,
+                                const CompileOptions& compilation, const ExplainOptions& options) {
+  Result<Workload> workload = options.training
+                                  ? Workload::training(model.description(), target)
+                                  : Workload::inference(model.description(), batch, target);
+  if (!workload) return workload.diagnostics();
+  const Status possible = workload->check();
+  if (!possible) return possible.diagnostics();
+  if (options.measure && runs_here(target)) return measured_text(*workload, target, compilation);
+  return explain(workload->calls());
+}
+
 }  // namespace
 
 Result<std::string> explain_model(const Model& model, const CompileOptions& compilation,
                                   const ExplainOptions& options) {
-  const Result<KernelTarget> target = compile_target(compilation, model.description());
-  if (!target) return target.diagnostics();
-  Result<Workload> workload =
-      options.training ? Workload::training(model.description(), *target)
-                       : Workload::inference(model.description(), compilation.batch, *target);
-  if (!workload) return workload.diagnostics();
-  const Status possible = workload->check();
-  if (!possible) return possible.diagnostics();
-  if (options.measure) return measured_text(*workload, *target, compilation);
-  return explain(workload->calls());
+  const Result<std::vector<KernelTarget>> targets =
+      compile_targets(compilation, model.description());
+  if (!targets) return targets.diagnostics();
+  // A training step has the description's batch.
+  std::vector<int64_t> batches = compilation.batches;
+  if (options.training) batches = {model.batch_size()};
+  std::string result;
+  for (const KernelTarget& target : *targets) {
+    for (int64_t batch : batches) {
+      const Result<std::string> text = explain_one(model, batch, target, compilation, options);
+      if (!text) return text.diagnostics();
+      if (targets->size() * batches.size() > 1) {
+        result += (result.empty() ? "" : "\n") + target.name + ", batch " + std::to_string(batch) +
+                  "\n\n";
+      }
+      result += *text;
+    }
+  }
+  return result;
 }
 
 }  // namespace cnnc

@@ -51,8 +51,9 @@ int report(const Diagnostics& diagnostics);
 // Validators for numbers, without the remark that CLI11's own leave in the help text.
 [[nodiscard]] CLI::Validator whole_number(int64_t least, int64_t most);
 [[nodiscard]] CLI::Validator learning_rate();
-// A target that the compiler knows. target_help() lists the aliases, a line each.
+// A target that the compiler knows, or several. target_help() lists the aliases, a line each.
 [[nodiscard]] CLI::Validator known_target();
+[[nodiscard]] CLI::Validator known_targets();
 [[nodiscard]] std::string target_help();
 // --tuned and --compile-budget, in the group "Compilation".
 void add_schedule_options(CLI::App& app, std::string& tuned, int64_t& compile_budget);

@@ -41,17 +41,41 @@ class Model {
   std::shared_ptr<const ModelDescription> description_;
 };
 
+// What an application hands over, and what it gets.
+enum class InputLayout {
+  nchw,  // channels, rows, columns
+  nhwc,  // rows, columns, channels: as most image files and cameras have them
+};
+enum class InputDType {
+  f32,  // as the description says: pixels from 0 to 1
+  u8,   // raw bytes, 0 to 255, which are divided by 255 first
+};
+enum class OutputForm {
+  logits,         // what the last layer computes
+  probabilities,  // its softmax along the channels, unless the last layer is that already
+  argmax,         // the number of the greatest channel, int32_t
+};
+
 struct CompileOptions {
-  std::string target = "host";   // Halide's target string or an alias; see `cnnc --help`
-  int64_t batch = 1;             // images of a call
-  std::string prefix;            // of the object's symbols; empty: the model's name
-  int threads = 0;               // that compile; 0: one per processor
-  bool use_cache = true;         // of objects, on disk
-  bool winograd = true;          // allows Winograd's algorithm, if the description does, too
-  std::string tuned;             // a file of cnnc-tune's, which goes before the rules; empty: none
-  int64_t compile_budget = 0;    // vector operations that a kernel may unroll; 0: the usual
-  bool profile = false;          // the object tells the context's hook of each kernel
-  bool single_threaded = false;  // no parallel loops in the object: it needs no runtime for them
+  // Halide's target strings or aliases, see `cnnc --help`; several, separated by commas, put as
+  // many versions of the code into one object. "portable" stands for those of this architecture,
+  // "host" for this very processor.
+  std::string target = "portable";
+  // Images that the object computes at a time: it has code for each of these numbers, and runs any
+  // number of images with them.
+  std::vector<int64_t> batches = {1};
+  InputLayout input_layout = InputLayout::nchw;
+  InputDType input_dtype = InputDType::f32;
+  OutputForm output = OutputForm::logits;
+  bool external_weights = false;  // in a file of their own, Object::weights
+  std::string prefix;             // of the object's symbols; empty: the model's name
+  int threads = 0;                // that compile; 0: one per processor
+  bool use_cache = true;          // of objects, on disk
+  bool winograd = true;           // allows Winograd's algorithm, if the description does, too
+  std::string tuned;              // a file of cnnc-tune's, which goes before the rules; empty: none
+  int64_t compile_budget = 0;     // vector operations that a kernel may unroll; 0: the usual
+  bool profile = false;           // the object tells the context's hook of each kernel
+  bool single_threaded = false;   // no parallel loops in the object: it needs no runtime for them
 };
 
 // An object file and the header that declares what is in it.
@@ -59,9 +83,11 @@ struct Object {
   std::string prefix;
   std::string bytes;
   std::string header;
-  Diagnostics notes;  // what is remarkable about the compilation
+  std::string weights;  // the file of external weights; empty: they are part of the object
+  Diagnostics notes;    // what is remarkable about the compilation
 
-  // Writes `path` and the header beside it, with the ending .h. Neither is ever half written.
+  // Writes `path` and beside it, with the endings .h and .bin, the header and the weights if they
+  // are external. None is ever half written.
   [[nodiscard]] Status write(const std::string& path) const;
 };
 
