@@ -9,7 +9,7 @@ deps=$root/build/deps
 
 packages=(
   llvm-22-dev cmake ninja-build g++ zlib1g-dev libpng-dev catch2 libcli11-dev python3 python3-pip
-  pkg-config gcc-aarch64-linux-gnu qemu-user # for the tests of packages and of objects
+  pkg-config gcc-aarch64-linux-gnu qemu-user gdb # for the tests of packages and of objects
   clang-format-22 clang-tidy-22 # for the tests' lint checks
 )
 

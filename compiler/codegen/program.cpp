@@ -327,6 +327,15 @@ void link_kernels(const Program& program, const Used& used, llvm::Module& module
   }
 }
 
+// What profilers and debuggers need to see who called a function.
+void make_unwindable(llvm::Module& module) {
+  for (llvm::Function& function : module) {
+    if (function.isDeclaration()) continue;
+    function.addFnAttr("frame-pointer", "all");
+    function.setUWTableKind(llvm::UWTableKind::Async);
+  }
+}
+
 void verify(const llvm::Module& module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -355,6 +364,7 @@ Result<std::string> emit(const Program& program, Emit kind, Reports& reports) {
   }
   context.setDiscardValueNames(false);
   for (const Entry& entry : program.entries) add_entry(module, program, entry, parts);
+  if (program.is_unwindable) make_unwindable(module);
   module.setPICLevel(llvm::PICLevel::BigPIC);
   if (!target.abi.empty()) {
     module.addModuleFlag(llvm::Module::Error, "target-abi",

@@ -64,6 +64,8 @@ struct Program {
   std::string name;
   std::string target;        // Halide's target string
   bool is_profiled = false;  // entries tell the context's hook of each kernel
+  // Functions keep frame pointers and say how they are unwound.
+  bool is_unwindable = false;
   std::vector<KernelCode> kernels;
   std::vector<Entry> entries;
   std::vector<Constant> constants;

@@ -206,7 +206,7 @@ Diagnostics Blueprint::notes() const {
 std::string Blueprint::key() const {
   std::string text = "cnnc object\nsource " + std::string(kSourceId) + "\ntarget " +
                      target_.halide + (target_.checked ? " checked" : "") + "\nprogram " +
-                     program_.name + "\n";
+                     program_.name + (program_.is_unwindable ? " unwindable" : "") + "\n";
   for (const KernelSource& source : sources_) {
     text += "kernel " + source.name + "\n" + source.spec.signature;
   }

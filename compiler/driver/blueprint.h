@@ -29,6 +29,8 @@ class Blueprint {
 
   // Entries tell the context's hook when a kernel begins and ends.
   void profile_kernels() { program_.is_profiled = true; }
+  // Functions keep frame pointers and say how they are unwound.
+  void make_unwindable() { program_.is_unwindable = true; }
 
   // Adds an entry for each kernel call of an earlier one, with the same parameters, called
   // <entry>_<number of the call>: for measurements.

@@ -63,9 +63,11 @@ Result<Prepared> prepare(const Model& model, const TensorFile& weights,
   return prepared;
 }
 
-Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights, bool profile) {
+Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights,
+                         const CompileOptions& options) {
   Blueprint blueprint(prepared.prefix, prepared.target);
-  if (profile) blueprint.profile_kernels();
+  if (options.profile) blueprint.profile_kernels();
+  if (options.unwindable) blueprint.make_unwindable();
   blueprint.add_entry(
       prepared.prefix + "_run", prepared.plan, Layout::channels_last, [&](const std::string& name) {
         const Tensor* tensor = weights.find(name);
@@ -91,7 +93,7 @@ Result<Object> compile(const Model& model, const TensorFile& weights,
                        const CompileOptions& options) {
   Result<Prepared> prepared = prepare(model, weights, options);
   if (!prepared) return prepared.diagnostics();
-  const Blueprint blueprint = make_blueprint(*prepared, weights, options.profile);
+  const Blueprint blueprint = make_blueprint(*prepared, weights, options);
   Result<ObjectCode> code = object_code(blueprint, options.threads, options.use_cache);
   if (!code) return code.diagnostics();
   // Beyond this point there is no compiler, only bytes.
@@ -116,7 +118,7 @@ Result<std::string> inspect(const Model& model, const TensorFile& weights,
   if (!prepared) return prepared.diagnostics();
   if (stage == Stage::graph) return print(prepared->plan.graph);
   if (stage == Stage::plan) return print(prepared->plan);
-  const Blueprint blueprint = make_blueprint(*prepared, weights, options.profile);
+  const Blueprint blueprint = make_blueprint(*prepared, weights, options);
   const Status possible = blueprint.check();
   if (!possible) return possible.diagnostics();
   switch (stage) {

@@ -51,6 +51,7 @@ struct CompileOptions {
   std::string tuned;             // a file of cnnc-tune's, which goes before the rules; empty: none
   int64_t compile_budget = 0;    // vector operations that a kernel may unroll; 0: the usual
   bool profile = false;          // the object tells the context's hook of each kernel
+  bool unwindable = false;       // frame pointers and unwind tables, for profilers and debuggers
   bool single_threaded = false;  // no parallel loops in the object: it needs no runtime for them
 };
 
