@@ -113,6 +113,10 @@ void declare(CLI::App& app, Options& options) {
       ->type_name("TARGET")
       ->check(cli::known_target())
       ->group("Compilation");
+  app.add_flag("--emit-symbols", options.trainer.emit_symbols,
+               "Write /tmp/perf-PID.map, from which perf learns\n"
+               "the names of kernels")
+      ->group("Compilation");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
   cli::set_help(

@@ -36,8 +36,8 @@ struct BufferArgument {
 
 struct KernelCall {
   int32_t kernel = 0;  // index of Program::kernels
-  std::string name;    // what profiles call it
   std::vector<BufferArgument> buffers;
+  std::string name = {};  // what profiles call it
 };
 
 // A parameter of an entry, after the context.

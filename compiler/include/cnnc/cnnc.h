@@ -79,6 +79,7 @@ struct TrainerOptions {
   int threads = 0;    // that train; 0: one per processor. Results do not depend on it.
   uint64_t seed = 0;  // of the initial weights and of dropout
   bool use_cache = true;
+  bool emit_symbols = false;     // perf learns the names of kernels: /tmp/perf-<process>.map
   bool checked_kernels = false;  // with run-time checks of every access: for tests of the compiler
 };
 
