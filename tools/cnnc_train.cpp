@@ -124,6 +124,10 @@ void declare(CLI::App& app, Options& options) {
       ->type_name("N")
       ->check(cli::whole_number(1, int64_t{1} << 40))
       ->group("Compilation");
+  app.add_flag("--emit-symbols", options.trainer.emit_symbols,
+               "Tell perf and gdb the names of kernels; perf\n"
+               "finds them in /tmp/perf-PID.map, which stays")
+      ->group("Compilation");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
   cli::set_help(

@@ -1,7 +1,10 @@
 // Object bytes run in this process; bytes that cannot are refused with a reason.
 #include "compiler/codegen/jit.h"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <string>
 #include <thread>
 #include <utility>
@@ -11,6 +14,7 @@
 #include "compiler/codegen/program.h"
 #include "runtime/cnnc_runtime.h"
 #include "tests/codegen/kernels.h"
+#include "tests/support/temp_folder.h"
 
 namespace cnnc {
 namespace {
@@ -52,6 +56,27 @@ TEST_CASE("a loaded object finds its entries and nothing else") {
   CHECK(run_once(moved) == 4);
   moved = *load_object("net", bytes);
   CHECK(run_once(moved) == 4);
+}
+
+TEST_CASE("perf learns the names of functions where it is to") {
+  const std::string bytes = *emit(test::wave_program("named", 2, 4), Emit::object);
+  const std::string map = "/tmp/perf-" + std::to_string(::getpid()) + ".map";
+  CHECK(load_object("named", bytes).ok());
+  CHECK_THAT(test::file_bytes(map), !Contains("named_wave"));
+  {
+    const LoadedObject object = *load_object("named", bytes, Announce::functions);
+    void* run = object.find("named_run");
+    REQUIRE(run != nullptr);
+    char address[32];
+    std::snprintf(address, sizeof address, "%llx ",
+                  static_cast<unsigned long long>(reinterpret_cast<uintptr_t>(run)));
+    const std::string lines = test::file_bytes(map);
+    INFO(lines);
+    CHECK_THAT(lines, Contains(" named_run\n"));
+    CHECK_THAT(lines, Contains(" named_wave\n"));
+    CHECK_THAT(lines, Contains(address));
+  }
+  ::unlink(map.c_str());
 }
 
 TEST_CASE("objects of the same name load side by side, on any thread") {

@@ -85,6 +85,9 @@ struct TrainerOptions {
   bool use_cache = true;
   std::string tuned;  // as in CompileOptions
   int64_t compile_budget = 0;
+  // perf and gdb learn the names of the kernels that run in this process, and who called them. For
+  // perf, /tmp/perf-<process>.map lists them, and stays.
+  bool emit_symbols = false;
   bool checked_kernels = false;  // with run-time checks of every access: for tests of the compiler
 };
 
