@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <map>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -13,8 +14,10 @@
 #include <llvm/ExecutionEngine/JITLink/JITLinkMemoryManager.h>
 #include <llvm/ExecutionEngine/Orc/AbsoluteSymbols.h>
 #include <llvm/ExecutionEngine/Orc/Core.h>
+#include <llvm/ExecutionEngine/Orc/Debugging/ELFDebugObjectPlugin.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h>
+#include <llvm/ExecutionEngine/Orc/TargetProcess/JITLoaderGDB.h>
 #include <llvm/Object/ObjectFile.h>
 #include <llvm/Support/Error.h>
 #include <llvm/Support/MemoryBuffer.h>
@@ -23,6 +26,12 @@
 
 #include "compiler/codegen/object.h"
 #include "compiler/support/check.h"
+
+// gdb's interface for JITs, as LLVM defines it in this process.
+extern "C" {
+extern jit_descriptor __jit_debug_descriptor;  // NOLINT: gdb names them
+void __jit_debug_register_code();              // NOLINT: gdb names them
+}
 
 namespace cnnc {
 namespace {
@@ -112,7 +121,13 @@ llvm::Expected<std::unique_ptr<orc::LLJIT>> make_jit(Announce announce) {
         auto memory = llvm::jitlink::InProcessMemoryManager::Create();
         if (!memory) return memory.takeError();
         auto layer = std::make_unique<orc::ObjectLinkingLayer>(session, std::move(*memory));
-        if (announce == Announce::functions) layer->addPlugin(std::make_shared<PerfMap>());
+        if (announce == Announce::functions) {
+          layer->addPlugin(std::make_shared<PerfMap>());
+          llvm::Error failure = llvm::Error::success();
+          layer->addPlugin(std::make_shared<orc::ELFDebugObjectPlugin>(
+              session, /*RequireDebugSections=*/false, /*AutoRegisterCode=*/true, failure));
+          if (failure) return failure;
+        }
         return layer;
       })
       .create();
@@ -132,10 +147,32 @@ orc::SymbolMap process_symbols(orc::LLJIT& jit) {
   return symbols;
 }
 
+// gdb's list of objects is the process's; LLVM adds to it and never takes away.
+std::mutex& gdb_list_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+// Takes an entry off the list, and lets a debugger that is there know.
+void forget_in_gdb(jit_code_entry* entry) {
+  const std::lock_guard<std::mutex> lock(gdb_list_mutex());
+  if (entry->prev_entry) entry->prev_entry->next_entry = entry->next_entry;
+  if (entry->next_entry) entry->next_entry->prev_entry = entry->prev_entry;
+  if (__jit_debug_descriptor.first_entry == entry) {
+    __jit_debug_descriptor.first_entry = entry->next_entry;
+  }
+  __jit_debug_descriptor.relevant_entry = entry;
+  __jit_debug_descriptor.action_flag = JIT_UNREGISTER_FN;
+  __jit_debug_register_code();
+  __jit_debug_descriptor.relevant_entry = nullptr;
+  delete entry;  // NOLINT(cppcoreguidelines-owning-memory): LLVM made it with new
+}
+
 }  // namespace
 
 struct LoadedObject::Impl {
   std::unique_ptr<orc::LLJIT> jit;
+  jit_code_entry* gdb_entry = nullptr;
   orc::ResourceTrackerSP tracker;
   std::map<std::string, void*> entries;
 
@@ -143,11 +180,23 @@ struct LoadedObject::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
+    if (gdb_entry) forget_in_gdb(gdb_entry);  // before its bytes go
     if (tracker) llvm::consumeError(tracker->remove());
     tracker = nullptr;
   }
 
   llvm::Error load(const std::string& name, const std::string& bytes, Announce announce) {
+    if (announce == Announce::nothing) return link(name, bytes, announce);
+    const std::lock_guard<std::mutex> lock(gdb_list_mutex());
+    const jit_code_entry* newest = __jit_debug_descriptor.first_entry;
+    llvm::Error failure = link(name, bytes, announce);
+    if (__jit_debug_descriptor.first_entry != newest) {
+      gdb_entry = __jit_debug_descriptor.first_entry;
+    }
+    return failure;
+  }
+
+  llvm::Error link(const std::string& name, const std::string& bytes, Announce announce) {
     const llvm::MemoryBufferRef buffer(bytes, name);
     auto names = entries_of(buffer);
     if (!names) return names.takeError();

@@ -9,8 +9,8 @@
 
 namespace cnnc {
 
-// Whether perf learns the names of the functions of a loaded object, through lines in
-// /tmp/perf-<process>.map, which stay after the process.
+// Whether perf and gdb learn the names of the functions of a loaded object: perf through lines in
+// /tmp/perf-<process>.map, which stay after the process, gdb through its interface for JITs.
 enum class Announce { nothing, functions };
 
 // A loaded object. Its code goes away with it.

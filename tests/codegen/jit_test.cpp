@@ -6,9 +6,12 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <llvm/ExecutionEngine/Orc/TargetProcess/JITLoaderGDB.h>
 
 #include "compiler/codegen/object.h"
 #include "compiler/codegen/program.h"
@@ -77,6 +80,32 @@ TEST_CASE("perf learns the names of functions where it is to") {
     CHECK_THAT(lines, Contains(address));
   }
   ::unlink(map.c_str());
+}
+
+// What gdb reads: LLVM's side of gdb's interface for JITs.
+extern "C" jit_descriptor __jit_debug_descriptor;  // NOLINT: gdb names them
+
+// How many objects that gdb knows have a symbol of that name.
+int known_to_gdb(const std::string& symbol) {
+  int count = 0;
+  for (const jit_code_entry* entry = __jit_debug_descriptor.first_entry; entry != nullptr;
+       entry = entry->next_entry) {
+    const std::string_view object(entry->symfile_addr, entry->symfile_size);
+    count += object.find(symbol) != std::string_view::npos;
+  }
+  return count;
+}
+
+TEST_CASE("gdb learns the names of functions where it is to") {
+  const std::string bytes = *emit(test::wave_program("debugged", 2, 4), Emit::object);
+  const LoadedObject quiet = *load_object("debugged", bytes);
+  CHECK(known_to_gdb("debugged_wave") == 0);
+  {
+    const LoadedObject object = *load_object("debugged", bytes, Announce::functions);
+    CHECK(known_to_gdb("debugged_wave") == 1);
+  }
+  CHECK(known_to_gdb("debugged_wave") == 0);
+  ::unlink(("/tmp/perf-" + std::to_string(::getpid()) + ".map").c_str());
 }
 
 TEST_CASE("objects of the same name load side by side, on any thread") {
