@@ -1,5 +1,5 @@
 # What `cmake --install` puts where, by GNUInstallDirs:
-#   bin/                   cnnc, cnnc-train, cnnc-bench, cnnc-compare
+#   bin/                   cnnc, cnnc-train, cnnc-bench, cnnc-tune, cnnc-compare
 #   include/, lib/         the runtime's header and library, which applications use
 #   lib/cnnc/              Halide, which only the commands use: they find it from where they are
 #   lib/cmake/cnnc/        find_package(cnnc): cnnc::runtime, cnnc::command and cnnc_add_model()
@@ -13,8 +13,9 @@ set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/cnnc")
 
 file(RELATIVE_PATH to_private_libraries
   "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}/cnnc")
-set_target_properties(
-  cnnc_command cnnc_train_command cnnc_bench_command cnnc_compare_command PROPERTIES
+set(other_commands
+  cnnc_train_command cnnc_bench_command cnnc_tune_command cnnc_compare_command)
+set_target_properties(cnnc_command ${other_commands} PROPERTIES
   INSTALL_RPATH "$ORIGIN/${to_private_libraries}")
 set_target_properties(cnnc_command PROPERTIES EXPORT_NAME command)
 
@@ -22,8 +23,7 @@ install(TARGETS cnnc_command cnnc_runtime EXPORT cnncTargets
   RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-install(TARGETS cnnc_train_command cnnc_bench_command cnnc_compare_command
-  DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(TARGETS ${other_commands} DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(PROGRAMS "${CNNC_HALIDE_LIBRARY}" DESTINATION "${private_libraries}")
 install(FILES runtime/cnnc_runtime.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES docs/format.md docs/model.schema.json LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -96,7 +96,7 @@ class Install(CommandTest):
         return self.run_command(CMAKE, "--build", "build", code=code)[0]
 
     def test_commands_need_nothing_of_the_build(self):
-        for command in ("cnnc", "cnnc-train", "cnnc-bench"):
+        for command in ("cnnc", "cnnc-train", "cnnc-bench", "cnnc-tune", "cnnc-compare"):
             program = self.prefix / "bin" / command
             self.assertIn("cnnc", self.run_command(program, "--version")[0])
             dynamic, _ = self.run_command("readelf", "-d", program)
