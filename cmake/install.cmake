@@ -13,17 +13,17 @@ set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/cnnc")
 
 file(RELATIVE_PATH to_private_libraries
   "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}/cnnc")
-set_target_properties(
-  cnnc_command cnnc_train_command cnnc_bench_command cnnc_tune_command cnnc_compare_command
-  PROPERTIES INSTALL_RPATH "$ORIGIN/${to_private_libraries}")
+set(other_commands
+  cnnc_train_command cnnc_bench_command cnnc_tune_command cnnc_compare_command)
+set_target_properties(cnnc_command ${other_commands} PROPERTIES
+  INSTALL_RPATH "$ORIGIN/${to_private_libraries}")
 set_target_properties(cnnc_command PROPERTIES EXPORT_NAME command)
 
 install(TARGETS cnnc_command cnnc_runtime EXPORT cnncTargets
   RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-install(TARGETS cnnc_train_command cnnc_bench_command cnnc_tune_command cnnc_compare_command
-  DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(TARGETS ${other_commands} DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(PROGRAMS "${CNNC_HALIDE_LIBRARY}" DESTINATION "${private_libraries}")
 install(FILES runtime/cnnc_runtime.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES docs/format.md docs/model.schema.json LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

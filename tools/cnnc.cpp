@@ -240,6 +240,11 @@ void declare(CLI::App& app, Options& options) {
                "No parallel loops: the object needs memcpy,\n"
                "memset and functions like expf, and no threads")
       ->group("Compilation");
+  app.add_flag("--emit-symbols", options.compile.unwindable,
+               "Besides the names of kernels, which objects have\n"
+               "anyway, emit what perf and gdb need to see who\n"
+               "called them: frame pointers and unwind tables")
+      ->group("Compilation");
   app.add_flag("--profile", options.compile.profile,
                "Tell the caller's context when a kernel begins\n"
                "and ends: see cnnc_profile in cnnc_runtime.h")

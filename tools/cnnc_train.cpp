@@ -114,6 +114,10 @@ void declare(CLI::App& app, Options& options) {
       ->check(cli::known_target())
       ->group("Compilation");
   cli::add_schedule_options(app, options.trainer.tuned, options.trainer.compile_budget);
+  app.add_flag("--emit-symbols", options.trainer.emit_symbols,
+               "Tell perf and gdb the names of kernels; perf\n"
+               "finds them in /tmp/perf-PID.map, which stays")
+      ->group("Compilation");
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
   cli::set_help(

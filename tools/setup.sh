@@ -9,7 +9,7 @@ deps=$root/build/deps
 
 packages=(
   llvm-22-dev cmake ninja-build g++ zlib1g-dev libpng-dev catch2 libcli11-dev python3 python3-pip
-  pkg-config # for the tests of packages
+  pkg-config gdb # for the tests of packages and of symbols
   clang-format-22 clang-tidy-22 # for the tests' lint checks
   # For the tests of objects for other processors: compilers, emulators, WebAssembly's libraries.
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross

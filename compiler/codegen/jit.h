@@ -9,6 +9,10 @@
 
 namespace cnnc {
 
+// Whether perf and gdb learn the names of the functions of a loaded object: perf through lines in
+// /tmp/perf-<process>.map, which stay after the process, gdb through its interface for JITs.
+enum class Announce { nothing, functions };
+
 // A loaded object. Its code goes away with it.
 class LoadedObject {
  public:
@@ -20,14 +24,16 @@ class LoadedObject {
   [[nodiscard]] void* find(const std::string& symbol) const;
 
  private:
-  friend Result<LoadedObject> load_object(const std::string& name, const std::string& bytes);
+  friend Result<LoadedObject> load_object(const std::string& name, const std::string& bytes,
+                                          Announce announce);
   struct Impl;
   explicit LoadedObject(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
 // Runtime symbols (cnnc_*) resolve to this process's runtime; else only libc's and libm's do.
-Result<LoadedObject> load_object(const std::string& name, const std::string& bytes);
+Result<LoadedObject> load_object(const std::string& name, const std::string& bytes,
+                                 Announce announce = Announce::nothing);
 
 // Calls an entry whose parameters, after the context, are up to 24 pointers. Returns its status.
 int call_entry(void* entry, const cnnc_context* context, const std::vector<void*>& arguments);

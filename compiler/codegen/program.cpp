@@ -410,6 +410,15 @@ void prepare_entries(const Program& program, const std::vector<ObjectTarget>& ta
   parts.cpu_choice = add_cpu_choice(module, program.name + ".cpu", needs);
 }
 
+// What profilers and debuggers need to see who called a function.
+void make_unwindable(llvm::Module& module) {
+  for (llvm::Function& function : module) {
+    if (function.isDeclaration()) continue;
+    function.addFnAttr("frame-pointer", "all");
+    function.setUWTableKind(llvm::UWTableKind::Async);
+  }
+}
+
 void verify(const llvm::Module& module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -440,6 +449,7 @@ Result<std::string> emit(const Program& program, Emit kind, Reports& reports) {
   context.setDiscardValueNames(false);
   prepare_entries(program, targets, module, parts);
   for (const Entry& entry : program.entries) add_entry(module, program, entry, parts);
+  if (program.is_unwindable) make_unwindable(module);
   module.setPICLevel(llvm::PICLevel::BigPIC);
   if (!target.abi.empty()) {
     module.addModuleFlag(llvm::Module::Error, "target-abi",

@@ -104,6 +104,7 @@ struct Program {
   std::string name;
   std::vector<Version> versions = {{}};  // the best first
   bool is_profiled = false;              // entries tell the context's hook of each kernel
+  bool is_unwindable = false;            // functions keep frame pointers and unwind tables
   uint64_t weights_id = 0;               // of what parameters with the role weights point to
   uint64_t build_id = 0;                 // what callers of entries that take any count must know
   std::vector<KernelCode> kernels;

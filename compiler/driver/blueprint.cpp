@@ -373,7 +373,7 @@ std::string Blueprint::code_key() const {
     text += "target " + target.name + " " + target.halide + " " + target.cpu +
             (target.checked ? " checked" : "") + "\n";
   }
-  text += "program " + program_.name + "\n";
+  text += "program " + program_.name + (program_.is_unwindable ? " unwindable" : "") + "\n";
   for (const KernelSource& source : sources_) {
     text += "kernel " + source.name + " " + std::to_string(source.version) + "\n" +
             source.spec.signature;

@@ -28,6 +28,8 @@ class Blueprint {
 
   // Entries tell the context's hook when a kernel begins and ends.
   void profile_kernels() { program_.is_profiled = true; }
+  // Functions keep frame pointers and say how they are unwound.
+  void make_unwindable() { program_.is_unwindable = true; }
 
   // Adds an entry that runs the plan. Its parameters, after the context: the plan's inputs, its
   // outputs, the state block if there is one, the workspace if there is one.

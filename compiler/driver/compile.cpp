@@ -102,6 +102,7 @@ Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights,
                          const CompileOptions& options) {
   Blueprint blueprint(prepared.prefix, prepared.targets);
   if (options.profile) blueprint.profile_kernels();
+  if (options.unwindable) blueprint.make_unwindable();
   blueprint.add_network(
       prepared.prefix + "_run_images", prepared.plans,
       [&](const std::string& name) {

@@ -119,9 +119,11 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
   if (!program) return program.diagnostics();
   const Plan& step_plan = program->step;
   const Plan& evaluation_plan = program->evaluation;
+  if (options.emit_symbols) program->blueprint.make_unwindable();
   Result<std::string> bytes = object_bytes(program->blueprint, options.threads, options.use_cache);
   if (!bytes) return bytes.diagnostics();
-  Result<LoadedObject> object = load_object(model.name(), *bytes);
+  Result<LoadedObject> object = load_object(
+      model.name(), *bytes, options.emit_symbols ? Announce::functions : Announce::nothing);
   if (!object) return object.diagnostics();
 
   auto impl = std::make_unique<Impl>(model, std::move(*object), state_tensors(step_plan),

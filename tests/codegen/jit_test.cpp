@@ -1,16 +1,23 @@
 // Object bytes run in this process; bytes that cannot are refused with a reason.
 #include "compiler/codegen/jit.h"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <llvm/ExecutionEngine/Orc/TargetProcess/JITLoaderGDB.h>
 
 #include "compiler/codegen/object.h"
 #include "compiler/codegen/program.h"
 #include "runtime/cnnc_runtime.h"
 #include "tests/codegen/kernels.h"
+#include "tests/support/temp_folder.h"
 
 namespace cnnc {
 namespace {
@@ -52,6 +59,53 @@ TEST_CASE("a loaded object finds its entries and nothing else") {
   CHECK(run_once(moved) == 4);
   moved = *load_object("net", bytes);
   CHECK(run_once(moved) == 4);
+}
+
+TEST_CASE("perf learns the names of functions where it is to") {
+  const std::string bytes = *emit(test::wave_program("named", 2, 4), Emit::object);
+  const std::string map = "/tmp/perf-" + std::to_string(::getpid()) + ".map";
+  CHECK(load_object("named", bytes).ok());
+  CHECK_THAT(test::file_bytes(map), !Contains("named_wave"));
+  {
+    const LoadedObject object = *load_object("named", bytes, Announce::functions);
+    void* run = object.find("named_run");
+    REQUIRE(run != nullptr);
+    char address[32];
+    std::snprintf(address, sizeof address, "%llx ",
+                  static_cast<unsigned long long>(reinterpret_cast<uintptr_t>(run)));
+    const std::string lines = test::file_bytes(map);
+    INFO(lines);
+    CHECK_THAT(lines, Contains(" named_run\n"));
+    CHECK_THAT(lines, Contains(" named_wave\n"));
+    CHECK_THAT(lines, Contains(address));
+  }
+  ::unlink(map.c_str());
+}
+
+// What gdb reads: LLVM's side of gdb's interface for JITs.
+extern "C" jit_descriptor __jit_debug_descriptor;  // NOLINT: gdb names them
+
+// How many objects that gdb knows have a symbol of that name.
+int known_to_gdb(const std::string& symbol) {
+  int count = 0;
+  for (const jit_code_entry* entry = __jit_debug_descriptor.first_entry; entry != nullptr;
+       entry = entry->next_entry) {
+    const std::string_view object(entry->symfile_addr, entry->symfile_size);
+    count += object.find(symbol) != std::string_view::npos;
+  }
+  return count;
+}
+
+TEST_CASE("gdb learns the names of functions where it is to") {
+  const std::string bytes = *emit(test::wave_program("debugged", 2, 4), Emit::object);
+  const LoadedObject quiet = *load_object("debugged", bytes);
+  CHECK(known_to_gdb("debugged_wave") == 0);
+  {
+    const LoadedObject object = *load_object("debugged", bytes, Announce::functions);
+    CHECK(known_to_gdb("debugged_wave") == 1);
+  }
+  CHECK(known_to_gdb("debugged_wave") == 0);
+  ::unlink(("/tmp/perf-" + std::to_string(::getpid()) + ".map").c_str());
 }
 
 TEST_CASE("objects of the same name load side by side, on any thread") {

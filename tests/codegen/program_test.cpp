@@ -251,6 +251,16 @@ TEST_CASE("text shows the program") {
   CHECK_THAT(*emit(program, Emit::assembly), Contains("net_run:"));
 }
 
+TEST_CASE("frame pointers and unwind tables are there where they are wanted") {
+  Program program = wave_program("net", kRows, kColumns);
+  CHECK(emit(program, Emit::assembly)->find(".cfi_def_cfa") == std::string::npos);
+  program.is_unwindable = true;
+  CHECK_THAT(*emit(program, Emit::assembly), Contains(".cfi_def_cfa_register"));
+  Loaded loaded(program);
+  CHECK(loaded.call(nullptr) == CNNC_OK);
+  check_output(loaded);
+}
+
 TEST_CASE("parts that no entry uses are left out") {
   Program program = wave_program("net", kRows, kColumns);
   program.entries.pop_back();

@@ -71,6 +71,50 @@ TEST_CASE("profiled objects tell the context of every kernel") {
   CHECK(times[0].calls == 3);
 }
 
+// Stops in the loop of a kernel and asks gdb for the callers.
+constexpr const char* kStopped = R"(
+static float input[NET_BATCH * NET_INPUT_SIZE], output[NET_BATCH * NET_OUTPUT_SIZE];
+static _Alignas(NET_ALIGNMENT) unsigned char workspace[NET_WORKSPACE_BYTES + 1];
+static int stop_here(const cnnc_context* context, cnnc_task task, int min, int extent,
+                     uint8_t* closure) {
+  for (int i = 0; i < extent; ++i) task((void*)context, min + i, closure);
+  return 0;
+}
+static cnnc_status call_network(void) {
+  cnnc_context context;
+  cnnc_context_init(&context);
+  context.parallel_for = stop_here;
+  return net_run(&context, input, output, workspace);
+}
+int main(void) { return call_network() == CNNC_OK ? 0 : 1; }
+)";
+
+TEST_CASE("a debugger sees who called a kernel") {
+  use_own_cache();
+  const TempFolder folder;
+  CompileOptions options;
+  options.prefix = "net";
+  options.unwindable = true;
+  const Model model = repo_model("mnist_cnn");
+  const Result<Object> object = compile(model, *initial_weights(model, 1), options);
+  REQUIRE(object.ok());
+  REQUIRE(object->write(folder / "net.o").ok());
+  folder.write("app.c", kStopped);
+  const std::string in_folder = "cd " + folder.path() + " && ";
+  REQUIRE(succeeds(in_folder + "cc -std=c11 -g -O0 -include net.h -I" CNNC_SOURCE_DIR
+                               "/runtime app.c net.o " CNNC_RUNTIME_LIBRARY
+                               " -lpthread -lm -o app"));
+  REQUIRE(succeeds(in_folder + "gdb -nx -batch -ex 'break stop_here' -ex run -ex backtrace ./app "
+                               "> trace 2>&1 < /dev/null"));
+  const std::string trace = file_bytes(folder / "trace");
+  INFO(trace);
+  size_t at = 0;
+  for (const char* frame : {"stop_here", "net_conv2", "net_run", "call_network", "main"}) {
+    at = trace.find(frame, at);
+    CHECK(at != std::string::npos);
+  }
+}
+
 TEST_CASE("kernels keep their names in objects") {
   use_own_cache();
   const Model model = repo_model("residual");

@@ -1,5 +1,6 @@
 """The command cnnc-train: training, messages, interruption and resumption."""
 import os
+import pathlib
 import pty
 import re
 import signal
@@ -52,6 +53,19 @@ class CnncTrain(CommandTest):
         out, _ = self.run_command(TRAIN, "tiny.json", "--data", "more", "--epochs", "1")
         self.assertRegex(out, r"epoch 1/1, batch 100/207: loss [\d.]+, \d+ images/s, \d+ s left\n")
         self.assertEqual(re.findall(r"batch (\d+)/", out), ["100", "200"])
+
+    def test_gdb_and_perf_see_the_kernels(self):
+        out, _ = self.run_command(
+            "gdb", "-nx", "-batch", "-ex", "set breakpoint pending on", "-ex", "break train_fc",
+            "-ex", "run", "-ex", "backtrace", "-ex", "kill", "--args", *self.words, "-j1",
+            "--emit-symbols", stdin=subprocess.DEVNULL)
+        self.assertRegex(out, r"(?s)#0 .* in train_fc \(.*#1 .* in step \(.*Trainer::step.* main \(")
+        perf_map = pathlib.Path(f"/tmp/perf-{re.search('process ([0-9]+)', out).group(1)}.map")
+        lines = perf_map.read_text().splitlines()
+        perf_map.unlink()
+        self.assertTrue(any(line.endswith(" train_fc") for line in lines), lines)
+        for line in lines:
+            self.assertRegex(line, "^[0-9a-f]+ [0-9a-f]+ [a-z]")
 
     def test_results_do_not_depend_on_threads(self):
         results = []

@@ -75,6 +75,7 @@ struct CompileOptions {
   std::string tuned;              // a file of cnnc-tune's, which goes before the rules; empty: none
   int64_t compile_budget = 0;     // vector operations that a kernel may unroll; 0: the usual
   bool profile = false;           // the object tells the context's hook of each kernel
+  bool unwindable = false;        // frame pointers and unwind tables, for profilers and debuggers
   bool single_threaded = false;   // no parallel loops in the object: it needs no runtime for them
 };
 
@@ -110,6 +111,9 @@ struct TrainerOptions {
   bool use_cache = true;
   std::string tuned;  // as in CompileOptions
   int64_t compile_budget = 0;
+  // perf and gdb learn the names of the kernels that run in this process, and who called them. For
+  // perf, /tmp/perf-<process>.map lists them, and stays.
+  bool emit_symbols = false;
   bool checked_kernels = false;  // with run-time checks of every access: for tests of the compiler
 };
 
