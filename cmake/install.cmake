@@ -25,7 +25,7 @@ install(TARGETS cnnc_command cnnc_runtime EXPORT cnncTargets
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(TARGETS ${other_commands} DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(PROGRAMS "${CNNC_HALIDE_LIBRARY}" DESTINATION "${private_libraries}")
-install(FILES runtime/cnnc_runtime.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES runtime/cnnc_runtime.h runtime/cnnc_training.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES docs/format.md docs/model.schema.json LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(FILES "${CNNC_HALIDE_DIR}/share/doc/Halide/LICENSE.txt" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
   RENAME LICENSE.Halide OPTIONAL)

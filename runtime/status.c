@@ -20,7 +20,7 @@ const char* cnnc_status_string(cnnc_status status) {
     case CNNC_UNSUPPORTED_CPU:
       return "The network was compiled for processors that can do more than this one.";
     case CNNC_WORKSPACE_TOO_SMALL:
-      return "The workspace has fewer bytes than the network needs.";
+      return "The workspace, the state or a buffer has fewer bytes than the network needs.";
   }
   return "The value is not a status code.";
 }

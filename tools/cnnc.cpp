@@ -28,6 +28,7 @@ constexpr const char* kExamples = R"(Examples:
   cnnc mnist.json --weights mnist.safetensors --target arm-64 -o arm/mnist.o
   cnnc mnist.json --emit=plan                                 what is computed, in which memory
   cnnc mnist.json --explain --measure                         how, and how fast that is here
+  cnnc mnist.json --train -o mnist_train.o                    the training step, for applications
 
 An application includes mnist.h and is linked with the object and the runtime:
   cc app.c mnist.o libcnnc_runtime.a -lpthread -lm
@@ -58,6 +59,7 @@ struct Options {
   std::string emit = "obj";
   CompileOptions compile;
   bool explain = false;
+  bool train = false;
   ExplainOptions explanation;
   std::string weights_storage = "embed";
   std::string input_layout = "nchw";
@@ -146,8 +148,9 @@ void declare(CLI::App& app, Options& options) {
       ->type_name("FILE")
       ->group("Output");
   app.add_option("--prefix", options.compile.prefix,
-                 "What the object's symbols begin with.\n"
-                 "Default: FILE without its ending")
+                 "What the object's symbols begin with. Default:\n"
+                 "FILE without its ending; with --train, MODEL_train\n"
+                 "where no FILE is given")
       ->type_name("NAME")
       ->check(c_name())
       ->group("Output");
@@ -172,9 +175,10 @@ void declare(CLI::App& app, Options& options) {
                "With --explain: what share of this machine's FMA\n"
                "peak each kernel reaches on one thread")
       ->group("Output");
-  app.add_flag("--train", options.explanation.training,
-               "With --explain: the kernels of a training step,\n"
-               "in batches of the description's size")
+  app.add_flag("--train", options.train,
+               "An object that trains the network, in batches of\n"
+               "the description's size, and evaluates it. It needs\n"
+               "no weights. With --explain: its kernels")
       ->group("Output");
 
   app.add_option("--weights-storage", options.weights_storage,
@@ -330,17 +334,32 @@ std::string make_rule(const std::vector<std::string>& made, const Model& model,
   for (const std::string& path : made) text += (text.empty() ? "" : " ") + in_rule(path);
   text += ": " + in_rule(options.model);
   std::string weights = options.weights;
-  if (weights.empty() && !options.initial_seed) weights = model.weights_path();
+  const bool takes_other_weights = options.initial_seed || options.train;
+  if (weights.empty() && !takes_other_weights) weights = model.weights_path();
   for (const std::string& path : {weights, options.compile.tuned}) {
     if (!path.empty()) text += " " + in_rule(path);
   }
   return text + "\n";
 }
 
+int write_object(const Result<Object>& object, const std::string& path, const std::string& rule,
+                 const Options& options) {
+  if (!object) return cli::report(object.diagnostics());
+  cli::report(object->notes);
+  if (!options.depfile.empty()) {
+    const Status noted = write_file_atomically(options.depfile, rule);
+    if (!noted) return cli::report(noted.diagnostics());
+  }
+  const Status written = object->write(path);
+  return written ? cli::kDone : cli::report(written.diagnostics());
+}
+
 int compile_model(Options options, const Emission& emission) {
   const bool to_file = !options.output.empty() && options.output != "-";
   const fs::path named_after = to_file ? options.output : options.model;
-  const std::string object_path = to_file ? options.output : named_after.stem().string() + ".o";
+  const std::string name =
+      named_after.stem().string() + (options.train && !to_file ? "_train" : "");
+  const std::string object_path = to_file ? options.output : name + ".o";
   std::vector<std::string> files;
   if (!emission.stage) {
     files = {object_path, fs::path(object_path).replace_extension(".h").string()};
@@ -360,25 +379,19 @@ int compile_model(Options options, const Emission& emission) {
   if (!model) return cli::report(model.diagnostics());
   cli::report(model->warnings());
   if (emission.stage == Stage::explain) return explain(options, *model);
+  if (options.compile.prefix.empty()) options.compile.prefix = c_identifier(name);
+  if (options.train) {
+    return write_object(compile_training(*model, options.compile), object_path,
+                        make_rule(made, *model, options), options);
+  }
   const Result<TensorFile> weights = find_weights(*model, options, emission);
   if (!weights) return cli::report(weights.diagnostics());
-
-  if (options.compile.prefix.empty()) {
-    options.compile.prefix = c_identifier(named_after.stem().string());
-  }
   if (emission.stage) {
     const Result<std::string> text = inspect(*model, *weights, options.compile, *emission.stage);
     return text ? write_text(options, *text) : cli::report(text.diagnostics());
   }
-  const Result<Object> object = compile(*model, *weights, options.compile);
-  if (!object) return cli::report(object.diagnostics());
-  cli::report(object->notes);
-  if (!options.depfile.empty()) {
-    const Status noted = write_file_atomically(options.depfile, make_rule(made, *model, options));
-    if (!noted) return cli::report(noted.diagnostics());
-  }
-  const Status written = object->write(object_path);
-  return written ? cli::kDone : cli::report(written.diagnostics());
+  return write_object(compile(*model, *weights, options.compile), object_path,
+                      make_rule(made, *model, options), options);
 }
 
 // What the words and flags stand for.
@@ -395,6 +408,23 @@ void translate(Options& options, bool has_target) {
   if (options.input_dtype == "u8") compile.input_dtype = InputDType::u8;
   if (options.output_form == "probabilities") compile.output = OutputForm::probabilities;
   if (options.output_form == "argmax") compile.output = OutputForm::argmax;
+}
+
+// Options that say nothing about training must not seem to; "" where none is given.
+std::string problem_with_train(const CLI::App& app, const Options& options) {
+  if (!options.train) return "";
+  if (options.emit != "obj" && options.emit != "explain") {
+    return "--train makes an object or, with --explain, a table; not --emit=" + options.emit;
+  }
+  for (const char* option : {"--weights", "--init-weights", "--weights-storage", "--input-layout",
+                             "--input-dtype", "--output-form", "--batch"}) {
+    if (app.count(option) == 0 || options.emit == "explain") continue;
+    return std::string(option) + " is for inference; an object of --train " +
+           (std::string(option) == "--batch" ? "computes batches of the description's batch_size"
+                                             : "begins with new weights or imports them, and takes "
+                                               "and gives what the layers do");
+  }
+  return "";
 }
 
 int run(int argc, const char* const* argv) {
@@ -418,9 +448,13 @@ int run(int argc, const char* const* argv) {
     }
     options.emit = "explain";
   }
-  if (options.emit != "explain" && (options.explanation.measure || options.explanation.training)) {
-    return cli::usage_error(app, "--measure and --train go with --explain");
+  if (options.emit != "explain" && options.explanation.measure) {
+    return cli::usage_error(app, "--measure goes with --explain");
   }
+  if (const std::string problem = problem_with_train(app, options); !problem.empty()) {
+    return cli::usage_error(app, problem);
+  }
+  options.explanation.training = options.train;
   if (options.explanation.measure && !cli::runs_here(options.compile.target)) {
     return cli::usage_error(app, "--measure needs a target that this machine runs, which " +
                                      options.compile.target + " is not");

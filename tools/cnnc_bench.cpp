@@ -207,7 +207,7 @@ class Bench {
 
   Status compile_train(const ModelDescription& model) {
     return compile_time("compile_train", model.batch_size, [&]() -> Result<Blueprint> {
-      Result<TrainingProgram> program = training_program(model, target_);
+      Result<TrainingProgram> program = training_program(model, "train", {target_});
       if (!program) return program.diagnostics();
       return program->blueprint;
     });

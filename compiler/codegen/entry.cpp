@@ -36,7 +36,7 @@ class EntryBuilder {
   void build() {
     add_bodies();
     declare();
-    if (entry_.takes_any_count) {
+    if (is_checked()) {
       fail_if(builder_.CreateICmpNE(build_id_, builder_.getInt64(program_.build_id)),
               CNNC_VERSION_MISMATCH);
     }
@@ -46,12 +46,14 @@ class EntryBuilder {
       version_ = builder_.CreateCall(parts_.cpu_choice);
       fail_if(builder_.CreateICmpSLT(version_, builder_.getInt32(0)), CNNC_UNSUPPORTED_CPU);
     }
-    if (entry_.takes_any_count) return all_images();
+    if (entry_.takes_any_count()) return all_images();
     llvm::Value* result = call_body(bodies_.begin()->first, pointers_);
     builder_.CreateRet(result);
   }
 
  private:
+  [[nodiscard]] bool is_checked() const { return entry_.form != EntryForm::bare; }
+
   llvm::ConstantInt* status(cnnc_status value) { return builder_.getInt32(value); }
   llvm::Value* size(int64_t value) {
     return llvm::ConstantInt::get(size_type_, static_cast<uint64_t>(value));
@@ -93,7 +95,7 @@ class EntryBuilder {
       CNNC_CHECK(std::count(of_batch.begin(), of_batch.end(), nullptr) == 0,
                  entry_.name + ": no body for " + std::to_string(images) + " images in a version");
     }
-    CNNC_CHECK(entry_.takes_any_count || bodies_.size() == 1, entry_.name + ": several batches");
+    CNNC_CHECK(entry_.takes_any_count() || bodies_.size() == 1, entry_.name + ": several batches");
   }
 
   void declare() {
@@ -105,13 +107,16 @@ class EntryBuilder {
       names.push_back(name);
     };
     llvm::Type* pointer = builder_.getPtrTy();
-    if (entry_.takes_any_count) add(builder_.getInt64Ty(), "build_id");
+    if (is_checked()) add(builder_.getInt64Ty(), "build_id");
     add(pointer, "context");
     for (const EntryParameter& parameter : entry_.parameters) {
       add(pointer, parameter.name);
-      if (!entry_.takes_any_count) continue;
-      if (parameter.role == ParameterRole::output) add(size_type_, "images");
-      if (parameter.role == ParameterRole::workspace) add(size_type_, "workspace_bytes");
+      if (entry_.takes_any_count() && parameter.role == ParameterRole::output) {
+        add(size_type_, "images");
+      }
+      if (is_checked() && parameter.role == ParameterRole::workspace) {
+        add(size_type_, "workspace_bytes");
+      }
     }
     function_ = llvm::Function::Create(llvm::FunctionType::get(builder_.getInt32Ty(), types, false),
                                        llvm::GlobalValue::ExternalLinkage, entry_.name, module_);
@@ -123,7 +128,7 @@ class EntryBuilder {
       argument->setName(names[i]);
       if (types[i] == pointer && names[i] != "context") pointers_.push_back(argument);
       if (names[i] == "context") context_ = argument;
-      if (!entry_.takes_any_count) continue;
+      if (types[i] == pointer) continue;
       if (names[i] == "build_id") build_id_ = argument;
       if (names[i] == "images") images_ = argument;
       if (names[i] == "workspace_bytes") workspace_bytes_ = argument;
@@ -169,14 +174,14 @@ class EntryBuilder {
       const bool is_workspace = checked.role == ParameterRole::workspace;
       const bool is_of_images =
           checked.role == ParameterRole::input || checked.role == ParameterRole::output;
-      if (entry_.takes_any_count && is_of_images) {
+      if (entry_.takes_any_count() && is_of_images) {
         // No images lie anywhere.
         absent = builder_.CreateAnd(absent, builder_.CreateIsNotNull(images_));
       }
       null = builder_.CreateOr(null, absent);
       llvm::Value* address = builder_.CreatePtrToInt(pointers_[i], size_type_);
       misaligned = builder_.CreateOr(misaligned, builder_.CreateAnd(address, size(alignment - 1)));
-      if (entry_.takes_any_count && is_workspace) {
+      if (is_checked() && is_workspace) {
         too_small = builder_.CreateICmpULT(workspace_bytes_, size(checked.bytes));
       }
     }

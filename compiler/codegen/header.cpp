@@ -1,7 +1,6 @@
 // Tested by tests/codegen/header_test.cpp, which also compiles and runs the header's example.
 #include "compiler/codegen/header.h"
 
-#include <cstdio>
 #include <sstream>
 #include <vector>
 
@@ -14,142 +13,23 @@ namespace {
 bool is_letter(char ch) { return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z'); }
 bool is_digit(char ch) { return ch >= '0' && ch <= '9'; }
 
-std::string upper(const std::string& text) {
-  std::string result;
-  for (char ch : text) result += static_cast<char>(ch >= 'a' && ch <= 'z' ? ch - 'a' + 'A' : ch);
-  return result;
-}
-
-// Text that stays inside a comment line: no line ends, no backslash that would join lines.
-std::string comment_text(const std::string& text) {
-  std::string result;
-  for (char ch : text) {
-    const bool unsafe = static_cast<unsigned char>(ch) < ' ' || ch == 0x7f || ch == '\\';
-    result += unsafe ? ' ' : ch;
-  }
-  return result;
-}
-
-// Text that stays inside a string.
-std::string string_text(const std::string& text) {
-  std::string result;
-  for (char ch : comment_text(text)) result += ch == '"' ? '\'' : ch;
-  return result;
-}
-
-// The words for the dimensions of one image or of its result.
-std::vector<std::string> dimension_names(const HeaderTensor& tensor) {
-  const size_t rank = tensor.shape.size();
-  if (rank == 3 && tensor.channels_last) return {"HEIGHT", "WIDTH", "CHANNELS"};
-  if (rank == 3) return {"CHANNELS", "HEIGHT", "WIDTH"};
-  if (rank == 1) return {"FEATURES"};
-  std::vector<std::string> names(rank);
-  for (size_t i = 0; i < names.size(); ++i) names[i] = "DIM" + std::to_string(i);
-  return names;
-}
-
-const char* layout_name(const HeaderTensor& tensor) {
-  if (tensor.shape.size() == 3) {
-    return tensor.channels_last ? "CNNC_LAYOUT_NHWC" : "CNNC_LAYOUT_NCHW";
-  }
-  return "CNNC_LAYOUT_ROWS";
-}
-
-const char* c_type(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return "float";
-    case DType::i32:
-      return "int32_t";
-    case DType::u8:
-      return "uint8_t";
-  }
-  return "float";
-}
-
-const char* dtype_name(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return "CNNC_DTYPE_F32";
-    case DType::i32:
-      return "CNNC_DTYPE_I32";
-    case DType::u8:
-      return "CNNC_DTYPE_U8";
-  }
-  return "CNNC_DTYPE_F32";
-}
-
-std::string hexadecimal(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-// "1", "1 or 8", "1, 8 or 64".
-std::string alternatives(const std::vector<std::string>& words) {
-  std::string text;
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
-    text += words[i];
-  }
-  return text;
-}
-
-class HeaderWriter {
+class HeaderWriter : HeaderText {
  public:
   explicit HeaderWriter(const HeaderDescription& description)
-      : net_(description), prefix_(description.prefix), macro_(upper(description.prefix)) {}
+      : HeaderText(description.prefix), net_(description) {}
 
   std::string write() {
-    const std::string guard = macro_ + "_H";
     essay();
-    out_ << "#ifndef " << guard << "\n#define " << guard << "\n\n#include \"cnnc_runtime.h\"\n\n"
-         << "#if CNNC_ABI_VERSION != " << CNNC_ABI_VERSION << "\n#error \"" << prefix_
-         << ".h and cnnc_runtime.h do not belong together: compile the network again\"\n#endif\n\n"
-         << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
+    open("cnnc_runtime.h");
     macros();
     prototypes();
-    out_ << "#ifdef __cplusplus\n}  // extern \"C\"\n#endif\n\n#endif  // " << guard << "\n";
-    return out_.str();
+    close();
+    return text();
   }
 
  private:
-  void line(const std::string& text = "") { out_ << (text.empty() ? "//" : "// " + text) << "\n"; }
-
-  void define_text(const std::string& name, const std::string& value,
-                   const std::string& comment = "") {
-    out_ << "#define " << macro_ << "_" << name << " " << value;
-    if (!comment.empty()) out_ << "  // " << comment;
-    out_ << "\n";
-  }
-  void define(const std::string& name, int64_t value, const std::string& comment = "") {
-    define_text(name, std::to_string(value), comment);
-  }
-
   [[nodiscard]] bool has_workspace() const { return net_.workspace_bytes > 0; }
   [[nodiscard]] bool has_weights() const { return net_.weights_bytes > 0; }
-
-  // "uint8_t[images][1][28][28]"
-  static std::string array_type(const HeaderTensor& tensor) {
-    std::string text = std::string(c_type(tensor.dtype)) + "[images]";
-    for (int64_t extent : tensor.shape) text += "[" + std::to_string(extent) + "]";
-    return text + (tensor.note.empty() ? "" : "  " + comment_text(tensor.note));
-  }
-
-  // Comment lines of at most kColumns.
-  void paragraph(const std::string& text) {
-    constexpr size_t kColumns = 96;
-    std::istringstream words(text);
-    std::string word, row;
-    while (words >> word) {
-      if (!row.empty() && row.size() + 1 + word.size() > kColumns) {
-        line(row);
-        row.clear();
-      }
-      row += (row.empty() ? "" : " ") + word;
-    }
-    line(row);
-  }
 
   void essay() {
     paragraph(prefix_ + ".h: the network \"" + comment_text(net_.model) +
@@ -175,7 +55,7 @@ class HeaderWriter {
         "the same time, each with a workspace and an output of its own. context lends it threads; "
         "with NULL it runs on the calling thread alone. The results are the same, bit for bit. "
         "See cnnc_runtime.h for contexts and for the meaning of a status.");
-    processors();
+    processors(net_.targets);
     line();
     paragraph("A program (C11), built with cc app.c " + prefix_ +
               ".o libcnnc_runtime.a -lpthread -lm");
@@ -207,17 +87,6 @@ class HeaderWriter {
               prefix_ +
               "_run looks at their first bytes only. Other weights of the same "
               "network may be passed at any call.");
-  }
-
-  void processors() {
-    if (net_.targets.empty()) return;
-    line();
-    const bool several = net_.targets.size() > 1;
-    paragraph("The object has code for " +
-              (several ? alternatives(net_.targets) + " and takes the first of them that the "
-                                                      "processor can run."
-                       : (net_.targets[0] == "host" ? "the processor that it was compiled on."
-                                                    : net_.targets[0] + ".")));
   }
 
   void example() {
@@ -259,8 +128,8 @@ class HeaderWriter {
     define_text("BUILD_ID", "UINT64_C(" + hexadecimal(net_.build_id) + ")",
                 "of this header and its object");
     define("BATCH", net_.batches.back(), "images that are computed at a time, at most");
-    tensor_macros("INPUT", net_.input, "elements of one image");
-    tensor_macros("OUTPUT", net_.output, "elements of one result");
+    define_tensor("INPUT", net_.input, "elements of one image");
+    define_tensor("OUTPUT", net_.output, "elements of one result");
     define("WORKSPACE_BYTES", net_.workspace_bytes,
            has_workspace() ? "" : "the workspace may be NULL");
     if (net_.stack_bytes > 0) {
@@ -275,16 +144,6 @@ class HeaderWriter {
            has_weights() ? "of the workspace and the weights, in bytes"
                          : "of the workspace, in bytes");
     out_ << "\n";
-  }
-
-  void tensor_macros(const std::string& what, const HeaderTensor& tensor,
-                     const std::string& comment) {
-    define_text(what + "_NAME", "\"" + string_text(tensor.name) + "\"");
-    define_text(what + "_DTYPE", dtype_name(tensor.dtype));
-    define_text(what + "_LAYOUT", layout_name(tensor));
-    const std::vector<std::string> names = dimension_names(tensor);
-    for (size_t i = 0; i < names.size(); ++i) define(what + "_" + names[i], tensor.shape[i]);
-    define(what + "_SIZE", element_count(tensor.shape), comment);
   }
 
   // The parameters after the context, declared or passed on.
@@ -331,9 +190,6 @@ class HeaderWriter {
   }
 
   const HeaderDescription& net_;
-  std::string prefix_;
-  std::string macro_;
-  std::ostringstream out_;
 };
 
 }  // namespace

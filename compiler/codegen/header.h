@@ -4,18 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "compiler/graph/types.h"
+#include "compiler/codegen/header_text.h"
 
 namespace cnnc {
-
-// What an application hands over, or gets.
-struct HeaderTensor {
-  std::string name;  // of the value in the network
-  DType dtype = DType::f32;
-  Shape shape;  // of one image, without the batch: [channels, height, width], [features], []
-  bool channels_last = false;  // [height, width, channels]
-  std::string note;            // what the numbers are: "(pixel / 255 - 0.5) / 0.5"
-};
 
 struct HeaderDescription {
   std::string prefix;  // of the functions: a C identifier

@@ -74,25 +74,35 @@ struct EntryBody {
 
 // A function that checks what it is given, chooses the version of the code, then calls the kernels
 // in order; returns a cnnc_status. Every number of images that it has a body for has one in each
-// version. Its form is one of two:
-//
-//   int32_t name(const cnnc_context* context, void* parameter...)
-//     for the images of its only number of images.
-//
-//   int32_t name(uint64_t build_id, const cnnc_context* context, [const void* weights,]
-//                const void* input, void* output, size_t images, void* workspace,
-//                size_t workspace_bytes)
-//     for any number of images, in batches: of the bodies that are large enough for all that are
-//     left, the smallest, else the largest. Images that do not fill it are copied into the
-//     workspace, and their results from there.
+// version.
+enum class EntryForm {
+  // int32_t name(const cnnc_context* context, void* parameter...)
+  //   for callers that know the plan; for the images of the only number of images.
+  bare,
+  // int32_t name(uint64_t build_id, const cnnc_context* context, void* parameter...,
+  //              size_t workspace_bytes)
+  //   the same, with a workspace as the last parameter, for callers who may have been made for
+  //   another object.
+  checked,
+  // int32_t name(uint64_t build_id, const cnnc_context* context, [const void* weights,]
+  //              const void* input, void* output, size_t images, void* workspace,
+  //              size_t workspace_bytes)
+  //   for any number of images, in batches: of the bodies that are large enough for all that are
+  //   left, the smallest, else the largest. Images that do not fill it are copied into the
+  //   workspace, and their results from there.
+  any_count,
+};
+
 struct Entry {
   std::string name;
+  EntryForm form = EntryForm::bare;
   std::vector<EntryParameter> parameters;
   std::vector<EntryBody> bodies;
-  bool takes_any_count = false;
   // Where in the workspace an input and an output of the largest body have a place, each on a
   // multiple of 64; unused if no body has more than one image.
   int64_t staging_offset = 0;
+
+  [[nodiscard]] bool takes_any_count() const { return form == EntryForm::any_count; }
 };
 
 struct Constant {

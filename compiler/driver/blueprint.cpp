@@ -191,10 +191,11 @@ void Blueprint::add_bodies(EntryFrame& frame, const Plan& plan, Layout layout, i
 }
 
 void Blueprint::add_entry(const std::string& entry_name, const Plan& plan, Layout layout,
-                          const ParameterLookup& constants) {
+                          const ParameterLookup& constants, EntryForm form) {
   EntryFrame frame;
   Entry& entry = frame.entry;
   entry.name = entry_name;
+  entry.form = form;
   for (ValueId id : plan.graph.inputs) entry.parameters.push_back(parameter(plan, id));
   for (ValueId id : plan.outputs) entry.parameters.push_back(parameter(plan, id));
   frame.first_output = static_cast<int32_t>(plan.graph.inputs.size());
@@ -220,7 +221,7 @@ void Blueprint::add_network(const std::string& entry_name, const std::vector<Pla
   EntryFrame frame;
   Entry& entry = frame.entry;
   entry.name = entry_name;
-  entry.takes_any_count = true;
+  entry.form = EntryForm::any_count;
   entry.parameters = {parameter_per_image(first, first.graph.inputs[0], ParameterRole::input),
                       parameter_per_image(first, first.outputs[0], ParameterRole::output)};
   // Headers and tools know them by these names, whatever the network calls its values.
@@ -257,7 +258,7 @@ void Blueprint::add_entry_per_call(const std::string& entry) {
   const auto found = std::find_if(program_.entries.begin(), program_.entries.end(),
                                   [&](const Entry& e) { return e.name == entry; });
   CNNC_CHECK(found != program_.entries.end(), "no entry " + entry);
-  CNNC_CHECK(!found->takes_any_count, entry + " is no entry of one plan");
+  CNNC_CHECK(!found->takes_any_count(), entry + " is no entry of one plan");
   std::vector<Entry> parts;
   for (size_t k = 0; k < found->bodies.front().calls.size(); ++k) {
     Entry part;
@@ -380,7 +381,7 @@ std::string Blueprint::code_key() const {
   }
   for (const Entry& entry : program_.entries) {
     text += "weights " + std::to_string(program_.weights_id) + "\nentry " + entry.name +
-            (entry.takes_any_count ? " of any count, staging " : " ") +
+            " of form " + std::to_string(static_cast<int>(entry.form)) + ", staging " +
             std::to_string(entry.staging_offset) + "\n";
     for (const EntryParameter& p : entry.parameters) {
       text +=

@@ -34,7 +34,7 @@ class Blueprint {
   // Adds an entry that runs the plan. Its parameters, after the context: the plan's inputs, its
   // outputs, the state block if there is one, the workspace if there is one.
   void add_entry(const std::string& entry, const Plan& plan, Layout layout,
-                 const ParameterLookup& constants = {});
+                 const ParameterLookup& constants = {}, EntryForm form = EntryForm::bare);
 
   // Adds the entry of a network for inference, which takes any number of images. Each plan computes
   // another number of images at a time; all share their constants. The parameters, after the

@@ -7,6 +7,7 @@
 #include "compiler/driver/explain.h"
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
+#include "compiler/driver/training_program.h"
 #include "compiler/driver/tuned_file.h"
 #include "compiler/passes/passes.h"
 #include "compiler/support/files.h"
@@ -172,6 +173,26 @@ Result<Object> compile(const Model& model, const TensorFile& weights,
                 blueprint.notes()};
 }
 
+Result<Object> compile_training(const Model& model, const CompileOptions& options) {
+  Result<std::vector<KernelTarget>> targets = compile_targets(options, model.description());
+  if (!targets) return targets.diagnostics();
+  const std::string prefix =
+      c_identifier(options.prefix.empty() ? model.name() + "_train" : options.prefix);
+  Result<TrainingProgram> program = training_program(model.description(), prefix, *targets);
+  if (!program) return program.diagnostics();
+  if (options.profile) program->blueprint.profile_kernels();
+  if (options.unwindable) program->blueprint.make_unwindable();
+  program->description.numbers.build_id = program->blueprint.build_id();
+  Result<ObjectCode> code = object_code(program->blueprint, options.threads, options.use_cache);
+  if (!code) return code.diagnostics();
+  program->description.stack_bytes = code->stack_bytes;
+  return Object{prefix,
+                std::move(code->bytes),
+                c_training_header(program->description),
+                {},
+                program->blueprint.notes()};
+}
+
 Result<std::string> inspect(const Model& model, const TensorFile& weights,
                             const CompileOptions& options, Stage stage) {
   Result<Prepared> prepared = prepare(model, weights, options);
@@ -206,8 +227,7 @@ Result<TensorFile> initial_weights(const Model& model, uint64_t seed) {
   for (const Value& value : graph->values) {
     if (value.kind != ValueKind::parameter) continue;
     std::vector<float> elements(static_cast<size_t>(element_count(value.init.shape)));
-    const float bound = value.init.kaiming ? weight_init_bound(value.init.fan_in)
-                                           : bias_init_bound(value.init.fan_in);
+    const float bound = init_bound(value.init);
     uniform_(generator, -bound, bound, elements.data(), static_cast<int64_t>(elements.size()));
     file.tensors.push_back(f32_tensor(value.name, value.init.shape, elements.data()));
   }

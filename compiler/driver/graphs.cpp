@@ -76,13 +76,6 @@ std::vector<ValueId> parameters_of(const Graph& graph) {
   return result;
 }
 
-bool has_training_only(const Graph& graph) {
-  for (const Node& node : graph.nodes) {
-    if (node.has(kTrainingOnly)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
@@ -108,10 +101,8 @@ Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
   Graph graph = std::move(*built);
   const ValueId lr = graph.add_input(kLearningRate, {DType::f32, {1}});
   const ValueId step = graph.add_input(kStep, {DType::i32, {1}});
-  if (has_training_only(graph)) {
-    const ValueId seed = graph.add_input(kSeed, {DType::i32, {1}});
-    graph = seed_training_only(std::move(graph), seed);
-  }
+  const ValueId seed = graph.add_input(kSeed, {DType::i32, {1}});
+  graph = seed_training_only(std::move(graph), seed);
   // Beyond this point every value has a type.
   graph = move_monotone_below_maximum(std::move(graph));
   const std::vector<ValueId> parameters = parameters_of(graph);

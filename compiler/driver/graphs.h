@@ -13,13 +13,13 @@ inline constexpr const char* kTarget = "target";  // i32[batch]
 inline constexpr const char* kCount = "count";    // i32[1]: images that count; the rest is padding
 inline constexpr const char* kLearningRate = "lr";  // f32[1]
 inline constexpr const char* kStep = "step";        // i32[1]: from 0
-inline constexpr const char* kSeed = "seed";  // i32[1]: of dropout; absent where there is none
+inline constexpr const char* kSeed = "seed";        // i32[1]: of dropout
 
 // Inference with the batch given; one input, one output.
 Result<Graph> inference_graph(const ModelDescription& model, int64_t batch);
 
-// One training step: forward, loss, gradients, updates. Inputs: images, target, count, lr, step and
-// perhaps seed. Output of the caller: the loss, f32[1]. Inside, the batch is padded to a multiple
+// One training step: forward, loss, gradients, updates. Inputs: images, target, count, lr, step,
+// seed. Output of the caller: the loss, f32[1]. Inside, the batch is padded to a multiple
 // of `lanes` with images that count for nothing.
 Result<Graph> training_graph(const ModelDescription& model, int64_t lanes);
 

@@ -3,9 +3,8 @@
 #include <cstring>
 
 #include "cnnc/cnnc.h"
-#include "cnnc_runtime.h"
+#include "cnnc_training.h"
 #include "compiler/codegen/jit.h"
-#include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
 #include "compiler/driver/tuned_file.h"
@@ -23,35 +22,6 @@ struct PoolDeleter {
   void operator()(cnnc_pool* pool) const { cnnc_pool_destroy(pool); }
 };
 
-// A parameter or a state of the optimizer in the state block.
-struct StateTensor {
-  std::string name;
-  Shape shape;
-  int64_t offset = 0;
-  bool parameter = false;
-};
-
-std::vector<StateTensor> state_tensors(const Plan& plan) {
-  std::vector<StateTensor> result;
-  for (size_t id = 0; id < plan.graph.values.size(); ++id) {
-    const Value& value = plan.graph.values[id];
-    const bool parameter = value.kind == ValueKind::parameter;
-    if (!parameter && value.kind != ValueKind::state) continue;
-    result.push_back({value.name, value.type.shape, plan.placements[id].offset, parameter});
-  }
-  return result;
-}
-
-using StepFunction = int (*)(const cnnc_context*, const float* images, const int32_t* target,
-                             const int32_t* count, const float* lr, const int32_t* step,
-                             float* loss, void* state, void* workspace);
-using SeededStepFunction = int (*)(const cnnc_context*, const float* images, const int32_t* target,
-                                   const int32_t* count, const float* lr, const int32_t* step,
-                                   const int32_t* seed, float* loss, void* state, void* workspace);
-using EvaluateFunction = int (*)(const cnnc_context*, const float* images, const int32_t* target,
-                                 const int32_t* count, float* output, float* loss, void* state,
-                                 void* workspace);
-
 void check_status(int status) {
   CNNC_CHECK(status == CNNC_OK,
              std::string("compiled code: ") + cnnc_status_string(static_cast<cnnc_status>(status)));
@@ -60,48 +30,36 @@ void check_status(int status) {
 }  // namespace
 
 struct Trainer::Impl {
-  Impl(Model m, LoadedObject o, std::vector<StateTensor> t, int64_t state_bytes, int64_t workspace)
+  Impl(Model m, LoadedObject o, TrainingDescription d)
       : model(std::move(m)),
         object(std::move(o)),
-        tensors(std::move(t)),
-        state(state_bytes),
-        work(workspace) {
+        description(std::move(d)),
+        tensors(runtime_tensors(description.tensors)),
+        training(description.numbers),
+        state(static_cast<int64_t>(training.state_bytes)),
+        work(static_cast<int64_t>(training.workspace_bytes)) {
     cnnc_context_init(&context);
+    training.tensors = tensors.data();
+    training.step = reinterpret_cast<cnnc_step_entry>(object.find(description.step_entry));
+    training.evaluate =
+        reinterpret_cast<cnnc_evaluate_entry>(object.find(description.evaluate_entry));
+    CNNC_CHECK(training.step != nullptr && training.evaluate != nullptr,
+               "the object lacks its entries");
   }
 
   Model model;
   LoadedObject object;
   Diagnostics notes;
-  std::vector<StateTensor> tensors;
+  TrainingDescription description;
+  std::vector<cnnc_tensor> tensors;
+  cnnc_training training;
   AlignedMemory state;
   AlignedMemory work;
   std::unique_ptr<cnnc_pool, PoolDeleter> pool;
   cnnc_context context{};
-  void* step = nullptr;
-  void* evaluate = nullptr;
-  bool seeded = false;
-  int64_t image_size = 0;
-  int64_t output_size = 0;
-  int32_t seed = 0;
-  int32_t steps = 0;
-  float lr = 0;
-  // A batch of the full size, for short ones.
-  std::vector<float> images;
-  std::vector<int32_t> labels;
-  std::vector<float> outputs;
 
-  [[nodiscard]] float* tensor(const StateTensor& t) {
-    return reinterpret_cast<float*>(state.data() + t.offset);
-  }
-
-  // A short batch is copied into one of full size: the compiled code may read all of it.
-  void pad(const float*& batch_images, const int32_t*& batch_labels, int64_t count) {
-    CNNC_CHECK(count >= 1 && count <= model.batch_size(), "a batch of 1 to batch_size() images");
-    if (count == model.batch_size()) return;
-    std::copy_n(batch_images, count * image_size, images.begin());
-    std::copy_n(batch_labels, count, labels.begin());
-    batch_images = images.data();
-    batch_labels = labels.data();
+  [[nodiscard]] cnnc_training_state& progress() {
+    return *reinterpret_cast<cnnc_training_state*>(state.data());
   }
 };
 
@@ -115,10 +73,8 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
   if (!target) return target.diagnostics();
   if (options.compile_budget > 0) target->compile_budget = options.compile_budget;
   target->checked = options.checked_kernels;
-  Result<TrainingProgram> program = training_program(model.description(), *target);
+  Result<TrainingProgram> program = training_program(model.description(), "train", {*target});
   if (!program) return program.diagnostics();
-  const Plan& step_plan = program->step;
-  const Plan& evaluation_plan = program->evaluation;
   if (options.emit_symbols) program->blueprint.make_unwindable();
   Result<std::string> bytes = object_bytes(program->blueprint, options.threads, options.use_cache);
   if (!bytes) return bytes.diagnostics();
@@ -126,113 +82,65 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
       model.name(), *bytes, options.emit_symbols ? Announce::functions : Announce::nothing);
   if (!object) return object.diagnostics();
 
-  auto impl = std::make_unique<Impl>(model, std::move(*object), state_tensors(step_plan),
-                                     step_plan.state_bytes, program->workspace_bytes());
+  program->description.numbers.build_id = program->blueprint.build_id();
+  auto impl = std::make_unique<Impl>(model, std::move(*object), std::move(program->description));
   impl->notes = program->blueprint.notes();
-  impl->step = impl->object.find("step");
-  impl->evaluate = impl->object.find("evaluate");
-  CNNC_CHECK(impl->step != nullptr && impl->evaluate != nullptr, "the object lacks its entries");
-  for (ValueId id : step_plan.graph.inputs)
-    impl->seeded |= step_plan.graph.values[id].name == kSeed;
-  impl->image_size = element_count(model.input_shape());
-  impl->output_size = element_count(evaluation_plan.graph.type(evaluation_plan.outputs[0]).shape) /
-                      model.batch_size();
-  impl->images.resize(static_cast<size_t>(impl->image_size * model.batch_size()));
-  impl->labels.resize(static_cast<size_t>(model.batch_size()));
-  impl->outputs.resize(static_cast<size_t>(impl->output_size * model.batch_size()));
-  impl->lr = static_cast<float>(model.learning_rate());
-  impl->seed = static_cast<int32_t>(options.seed);
-
   cnnc_pool* pool = nullptr;
   const cnnc_status status = cnnc_pool_create(thread_count(options.threads), &pool);
   if (status != CNNC_OK) return error(std::string("threads: ") + cnnc_status_string(status));
   impl->pool.reset(pool);
   cnnc_context_use_pool(&impl->context, pool);
 
-  Result<TensorFile> weights = initial_weights(model, options.seed);
-  if (!weights) return weights.diagnostics();
-  for (const StateTensor& t : impl->tensors) {
-    if (!t.parameter) continue;
-    const Tensor* tensor = weights->find(t.name);
-    CNNC_CHECK(tensor != nullptr, "no initial values for " + t.name);
-    std::memcpy(impl->tensor(t), tensor->bytes.data(), tensor->bytes.size());
-  }
+  check_status(cnnc_training_init(&impl->training, impl->state.data(), impl->training.state_bytes,
+                                  options.seed));
   return Trainer(std::move(impl));
 }
 
 double Trainer::step(const float* images, const int32_t* labels, int64_t count) {
   Impl& impl = *impl_;
-  impl.pad(images, labels, count);
-  const auto count32 = static_cast<int32_t>(count);
+  CNNC_CHECK(count >= 1 && count <= batch_size(), "a batch of 1 to batch_size() images");
   float loss = 0;
-  int status = 0;
-  if (impl.seeded) {
-    // Every step drops other elements.
-    const auto seed = static_cast<int32_t>(static_cast<uint32_t>(impl.seed) * 2654435761u +
-                                           static_cast<uint32_t>(impl.steps));
-    status = reinterpret_cast<SeededStepFunction>(impl.step)(
-        &impl.context, images, labels, &count32, &impl.lr, &impl.steps, &seed, &loss,
-        impl.state.data(), impl.work.data());
-  } else {
-    status = reinterpret_cast<StepFunction>(impl.step)(&impl.context, images, labels, &count32,
-                                                       &impl.lr, &impl.steps, &loss,
-                                                       impl.state.data(), impl.work.data());
-  }
-  check_status(status);
-  ++impl.steps;
+  check_status(cnnc_training_step(&impl.training, &impl.context, impl.state.data(), images, labels,
+                                  static_cast<size_t>(count), &loss, impl.work.data(),
+                                  impl.training.workspace_bytes));
   return loss;
 }
 
 Evaluation Trainer::evaluate(const float* images, const int32_t* labels, int64_t count) {
   Impl& impl = *impl_;
-  Evaluation result;
-  double loss_sum = 0;
-  for (int64_t first = 0; first < count; first += batch_size()) {
-    const int64_t size = std::min(batch_size(), count - first);
-    const float* batch_images = images + first * impl.image_size;
-    const int32_t* batch_labels = labels + first;
-    impl.pad(batch_images, batch_labels, size);
-    const auto size32 = static_cast<int32_t>(size);
-    float loss = 0;
-    check_status(reinterpret_cast<EvaluateFunction>(impl.evaluate)(
-        &impl.context, batch_images, batch_labels, &size32, impl.outputs.data(), &loss,
-        impl.state.data(), impl.work.data()));
-    loss_sum += static_cast<double>(loss) * static_cast<double>(size);
-    for (int64_t i = 0; i < size; ++i) {
-      const float* row = impl.outputs.data() + i * impl.output_size;
-      const int64_t best = std::max_element(row, row + impl.output_size) - row;
-      result.correct += best == batch_labels[i] ? 1 : 0;
-    }
-  }
-  result.count = count;
-  result.loss = count > 0 ? loss_sum / static_cast<double>(count) : 0;
-  return result;
+  cnnc_evaluation found = {};
+  check_status(cnnc_training_evaluate(&impl.training, &impl.context, impl.state.data(), images,
+                                      labels, static_cast<size_t>(count), &found, impl.work.data(),
+                                      impl.training.workspace_bytes));
+  return {found.loss, static_cast<int64_t>(found.correct), static_cast<int64_t>(found.count)};
 }
 
 int64_t Trainer::batch_size() const { return impl_->model.batch_size(); }
 const Diagnostics& Trainer::notes() const { return impl_->notes; }
-int64_t Trainer::steps_done() const { return impl_->steps; }
-double Trainer::learning_rate() const { return impl_->lr; }
-void Trainer::set_learning_rate(double rate) { impl_->lr = static_cast<float>(rate); }
+int64_t Trainer::steps_done() const { return impl_->progress().steps; }
+double Trainer::learning_rate() const { return impl_->progress().learning_rate; }
+void Trainer::set_learning_rate(double rate) {
+  impl_->progress().learning_rate = static_cast<float>(rate);
+}
 
 namespace {
 
-std::vector<Tensor> tensors_of(const std::vector<StateTensor>& list, const uint8_t* state,
+std::vector<Tensor> tensors_of(const std::vector<TrainingTensor>& list, const uint8_t* state,
                                bool with_states) {
   std::vector<Tensor> result;
-  for (const StateTensor& t : list) {
-    if (!t.parameter && !with_states) continue;
-    result.push_back(f32_tensor(t.name, t.shape, reinterpret_cast<const float*>(state + t.offset)));
+  for (const TrainingTensor& t : list) {
+    if (!t.is_weight && !with_states) continue;
+    result.push_back(f32_tensor(t.name, t.shape, reinterpret_cast<const float*>(state + t.place)));
   }
   return result;
 }
 
 // Checks all tensors, then copies them.
-Status assign(const std::vector<StateTensor>& list, uint8_t* state, const TensorFile& file,
+Status assign(const std::vector<TrainingTensor>& list, uint8_t* state, const TensorFile& file,
               const std::string& path, bool with_states) {
   Diagnostics problems;
-  for (const StateTensor& t : list) {
-    if (!t.parameter && !with_states) continue;
+  for (const TrainingTensor& t : list) {
+    if (!t.is_weight && !with_states) continue;
     const Tensor* tensor = file.find(t.name);
     if (tensor == nullptr) {
       problems.push_back(file_error(path, "has no tensor \"" + t.name + "\""));
@@ -243,10 +151,10 @@ Status assign(const std::vector<StateTensor>& list, uint8_t* state, const Tensor
     }
   }
   if (!problems.empty()) return problems;
-  for (const StateTensor& t : list) {
-    if (!t.parameter && !with_states) continue;
+  for (const TrainingTensor& t : list) {
+    if (!t.is_weight && !with_states) continue;
     const std::vector<uint8_t>& bytes = file.find(t.name)->bytes;
-    std::memcpy(state + t.offset, bytes.data(), bytes.size());
+    std::memcpy(state + t.place, bytes.data(), bytes.size());
   }
   return success();
 }
@@ -254,7 +162,7 @@ Status assign(const std::vector<StateTensor>& list, uint8_t* state, const Tensor
 }  // namespace
 
 TensorFile Trainer::weights() const {
-  return {tensors_of(impl_->tensors, impl_->state.data(), false), {}};
+  return {tensors_of(impl_->description.tensors, impl_->state.data(), false), {}};
 }
 
 Status Trainer::save_weights(const std::string& path) const {
@@ -264,17 +172,18 @@ Status Trainer::save_weights(const std::string& path) const {
 Status Trainer::load_weights(const std::string& path) {
   Result<TensorFile> file = read_safetensors(path);
   if (!file) return file.diagnostics();
-  return assign(impl_->tensors, impl_->state.data(), *file, path, false);
+  return assign(impl_->description.tensors, impl_->state.data(), *file, path, false);
 }
 
 Status Trainer::save_checkpoint(const std::string& path, const std::string& progress) const {
   // Nine digits give a float back exactly.
   char rate[32];
-  std::snprintf(rate, sizeof rate, "%.9g", static_cast<double>(impl_->lr));
-  const Metadata metadata = {{kMetaSteps, std::to_string(impl_->steps)},
+  std::snprintf(rate, sizeof rate, "%.9g", static_cast<double>(impl_->progress().learning_rate));
+  const Metadata metadata = {{kMetaSteps, std::to_string(impl_->progress().steps)},
                              {kMetaLearningRate, rate},
                              {kMetaProgress, progress}};
-  return write_safetensors(path, tensors_of(impl_->tensors, impl_->state.data(), true), metadata);
+  return write_safetensors(path, tensors_of(impl_->description.tensors, impl_->state.data(), true),
+                           metadata);
 }
 
 Result<std::string> Trainer::load_checkpoint(const std::string& path) {
@@ -293,10 +202,11 @@ Result<std::string> Trainer::load_checkpoint(const std::string& path) {
   } catch (const std::exception&) {
     return file_error(path, "is a damaged checkpoint: its steps or learning rate are no numbers");
   }
-  const Status assigned = assign(impl_->tensors, impl_->state.data(), *file, path, true);
+  const Status assigned =
+      assign(impl_->description.tensors, impl_->state.data(), *file, path, true);
   if (!assigned) return assigned.diagnostics();
-  impl_->steps = steps_done;
-  impl_->lr = lr;
+  impl_->progress().steps = steps_done;
+  impl_->progress().learning_rate = lr;
   const auto progress = file->metadata.find(kMetaProgress);
   return progress == file->metadata.end() ? std::string() : progress->second;
 }

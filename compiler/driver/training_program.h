@@ -1,5 +1,7 @@
-// The program of training: entries "step" and "evaluate", which share one block of parameters.
+// The program of training: entries for a step and for an evaluation, which share one block of
+// parameters.
 #pragma once
+#include "compiler/codegen/training_header.h"
 #include "compiler/driver/blueprint.h"
 #include "compiler/frontend/model.h"
 
@@ -9,11 +11,14 @@ struct TrainingProgram {
   Plan step;
   Plan evaluation;
   Blueprint blueprint;
-
-  // For either entry.
-  [[nodiscard]] int64_t workspace_bytes() const;
+  // Names, sizes and places for headers and for the runtime (cnnc_training.h), all but the bytes of
+  // stack and the build id, which further options of the blueprint change.
+  TrainingDescription description;
 };
 
-Result<TrainingProgram> training_program(const ModelDescription& model, const KernelTarget& target);
+// With a version of the code for each target. The entries are called <prefix>_step_batch and
+// <prefix>_evaluate_batch.
+Result<TrainingProgram> training_program(const ModelDescription& model, const std::string& prefix,
+                                         const std::vector<KernelTarget>& targets);
 
 }  // namespace cnnc

@@ -9,15 +9,7 @@
 namespace cnnc {
 
 void uniform_(InitGenerator& generator, float lo, float hi, float* out, int64_t n) {
-  constexpr uint32_t kMask = 0xFFFFFF;
-  constexpr double kScale = 1.0 / (1 << 24);
-  const float range = hi - lo;  // rounded to float before it is used in double
-  for (int64_t i = 0; i < n; ++i) {
-    // 24 bits times the 24 bits of `range` are exact in double, so that a fused multiply-add gives
-    // the same value.
-    const double unit = (generator.draw() & kMask) * kScale;
-    out[i] = static_cast<float>(unit * double{range} + double{lo});
-  }
+  cnnc_random_uniform(generator.get(), lo, hi, out, static_cast<uint64_t>(n));
 }
 
 float weight_init_bound(int64_t fan_in) {
@@ -31,6 +23,11 @@ float weight_init_bound(int64_t fan_in) {
 float bias_init_bound(int64_t fan_in) {
   CNNC_CHECK(fan_in > 0, "fan_in of a layer without inputs");
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(fan_in)));
+}
+
+float init_bound(const ParameterSpec& parameter) {
+  return parameter.kaiming ? weight_init_bound(parameter.fan_in)
+                           : bias_init_bound(parameter.fan_in);
 }
 
 }  // namespace cnnc

@@ -6,19 +6,21 @@
 // bias_init_bound(fan_in). fan_in is Cin/groups * KH * KW, or the number of input features.
 #pragma once
 #include <cstdint>
-#include <random>
+
+#include "cnnc_training.h"
+#include "compiler/graph/op.h"
 
 namespace cnnc {
 
 class InitGenerator {
  public:
-  // PyTorch seeds its Mersenne Twister with the low 32 bits.
-  explicit InitGenerator(uint64_t seed) : engine_(static_cast<uint32_t>(seed)) {}
+  explicit InitGenerator(uint64_t seed) { cnnc_random_seed(&random_, seed); }
 
-  uint32_t draw() { return static_cast<uint32_t>(engine_()); }
+  uint32_t draw() { return cnnc_random_draw(&random_); }
+  [[nodiscard]] cnnc_random* get() { return &random_; }
 
  private:
-  std::mt19937 engine_;
+  cnnc_random random_;
 };
 
 // Fills out[0..n) with floats from [lo, hi), one draw each: 24 bits, scaled in double. The name is
@@ -28,5 +30,7 @@ void uniform_(InitGenerator& generator, float lo, float hi, float* out, int64_t 
 // The bounds of the default initialisation, values being drawn from [-bound, bound). fan_in > 0.
 [[nodiscard]] float weight_init_bound(int64_t fan_in);
 [[nodiscard]] float bias_init_bound(int64_t fan_in);
+// ... of a parameter.
+[[nodiscard]] float init_bound(const ParameterSpec& parameter);
 
 }  // namespace cnnc

@@ -144,7 +144,7 @@ Program network_program(const std::string& prefix, int rows, int n, const std::v
   program.build_id = 0x123456789abcdef0;
   Entry run;
   run.name = prefix + "_run_images";
-  run.takes_any_count = true;
+  run.form = EntryForm::any_count;
   int64_t largest = 1;
   for (size_t k = 0; k < targets.size(); ++k) {
     const auto version = static_cast<int32_t>(k);

@@ -84,7 +84,7 @@ static cnnc_status call_network(void) {
   cnnc_context context;
   cnnc_context_init(&context);
   context.parallel_for = stop_here;
-  return net_run(&context, input, output, workspace);
+  return net_run(&context, input, output, 1, workspace, sizeof workspace);
 }
 int main(void) { return call_network() == CNNC_OK ? 0 : 1; }
 )";

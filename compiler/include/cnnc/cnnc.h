@@ -96,6 +96,11 @@ struct Object {
 Result<Object> compile(const Model& model, const TensorFile& weights,
                        const CompileOptions& options);
 
+// The network's training step, evaluation and prediction. Of the options those count that concern
+// targets, schedules, threads, symbols and profiles. The description has a loss and an optimizer;
+// its batch_size is that of a step.
+Result<Object> compile_training(const Model& model, const CompileOptions& options);
+
 // What the compiler made on the way, as text.
 enum class Stage { graph, plan, explain, statements, llvm, assembly };
 Result<std::string> inspect(const Model& model, const TensorFile& weights,

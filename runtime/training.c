@@ -1,0 +1,167 @@
+// Training of compiled networks. Needs memcpy and memset, and no operating system.
+// Tested by tests/e2e/training_object_test.cpp.
+#include <string.h>
+
+#include "state.h"
+
+enum { block_alignment = 64 };
+
+static int is_misaligned(const void* block) { return (uintptr_t)block % block_alignment != 0; }
+
+static float* tensor_in(void* state, const cnnc_tensor* tensor) {
+  return (float*)((uint8_t*)state + tensor->place);
+}
+
+static cnnc_status check_workspace(const cnnc_training* training, const void* workspace,
+                                   size_t bytes) {
+  if (workspace == NULL) return CNNC_INVALID_ARGUMENT;
+  if (is_misaligned(workspace)) return CNNC_MISALIGNED;
+  return bytes < training->workspace_bytes ? CNNC_WORKSPACE_TOO_SMALL : CNNC_OK;
+}
+
+// The tensors as the entries want them. Evaluation does not write to them.
+static void* tensors_of(const void* state) {
+  return (uint8_t*)(uintptr_t)state + sizeof(cnnc_training_state);
+}
+
+// Compiled code reads a whole batch: a smaller one is copied into the workspace, with zeros behind.
+static const void* whole_batch(const void* given, size_t count, size_t batch, size_t bytes,
+                               uint8_t* place) {
+  if (count == batch) return given;
+  memcpy(place, given, count * bytes);
+  memset(place + count * bytes, 0, (batch - count) * bytes);
+  return place;
+}
+
+cnnc_status cnnc_training_init(const cnnc_training* training, void* state, size_t state_bytes,
+                               uint64_t seed) {
+  if (training == NULL || state == NULL) return CNNC_INVALID_ARGUMENT;
+  if (is_misaligned(state)) return CNNC_MISALIGNED;
+  if (state_bytes < training->state_bytes) return CNNC_WORKSPACE_TOO_SMALL;
+  memset(state, 0, training->state_bytes);
+  cnnc_training_state* const head = (cnnc_training_state*)state;
+  head->magic = CNNC_STATE_MAGIC;
+  head->tensors_id = training->tensors_id;
+  head->seed = seed;
+  head->learning_rate = training->learning_rate;
+  cnnc_random random;
+  cnnc_random_seed(&random, seed);
+  for (int i = 0; i < training->tensor_count; ++i) {
+    const cnnc_tensor* const tensor = &training->tensors[i];
+    float* const out = tensor_in(state, tensor);
+    if (tensor->bound != 0) {
+      cnnc_random_uniform(&random, -tensor->bound, tensor->bound, out, tensor->elements);
+    } else {
+      for (uint64_t k = 0; k < tensor->elements; ++k) out[k] = tensor->fill;
+    }
+  }
+  return CNNC_OK;
+}
+
+cnnc_status cnnc_training_step(const cnnc_training* training, const cnnc_context* context,
+                               void* state, const void* images, const void* targets, size_t count,
+                               float* loss, void* workspace, size_t workspace_bytes) {
+  if (training == NULL || images == NULL || targets == NULL || loss == NULL || count < 1 ||
+      count > training->batch) {
+    return CNNC_INVALID_ARGUMENT;
+  }
+  cnnc_status status = check_state(training, state);
+  if (status == CNNC_OK) status = check_workspace(training, workspace, workspace_bytes);
+  if (status != CNNC_OK) return status;
+  cnnc_training_state* const head = (cnnc_training_state*)state;
+  uint8_t* const work = (uint8_t*)workspace;
+  const int32_t counted = (int32_t)count;
+  // Every step draws other numbers.
+  const int32_t seed =
+      (int32_t)((uint32_t)head->seed * UINT32_C(2654435761) + (uint32_t)head->steps);
+  images = whole_batch(images, count, training->batch, training->image_bytes,
+                       work + training->images_place);
+  targets = whole_batch(targets, count, training->batch, training->target_bytes,
+                        work + training->targets_place);
+  status = (cnnc_status)training->step(training->build_id, context, images, targets, &counted,
+                                       &head->learning_rate, &head->steps, &seed, loss,
+                                       tensors_of(state), workspace, workspace_bytes);
+  if (status == CNNC_OK) ++head->steps;
+  return status;
+}
+
+static size_t greatest(const float* values, size_t count) {
+  size_t best = 0;
+  for (size_t i = 1; i < count; ++i) {
+    if (values[i] > values[best]) best = i;
+  }
+  return best;
+}
+
+// Runs the images in batches. Without targets they count as class 0 and nothing is evaluated;
+// without outputs they stay in the workspace.
+static cnnc_status run_batches(const cnnc_training* training, const cnnc_context* context,
+                               const void* state, const uint8_t* images, const uint8_t* targets,
+                               size_t count, float* outputs, cnnc_evaluation* evaluation,
+                               uint8_t* workspace, size_t workspace_bytes) {
+  uint8_t* const no_targets = workspace + training->targets_place;
+  float* const staged = (float*)(workspace + training->outputs_place);
+  double loss_sum = 0;
+  size_t correct = 0;
+  if (targets == NULL) memset(no_targets, 0, training->batch * training->target_bytes);
+  for (size_t done = 0; done < count;) {
+    const size_t left = count - done;
+    const size_t size = left < training->batch ? left : training->batch;
+    const int32_t counted = (int32_t)size;
+    const size_t output_values = training->output_bytes / sizeof(float);
+    const void* const of_targets =
+        targets == NULL ? no_targets
+                        : whole_batch(targets + done * training->target_bytes, size,
+                                      training->batch, training->target_bytes, no_targets);
+    float* const results =
+        outputs != NULL && size == training->batch ? outputs + done * output_values : staged;
+    float loss = 0;
+    const cnnc_status status = (cnnc_status)training->evaluate(
+        training->build_id, context,
+        whole_batch(images + done * training->image_bytes, size, training->batch,
+                    training->image_bytes, workspace + training->images_place),
+        of_targets, &counted, results, &loss, tensors_of(state), workspace, workspace_bytes);
+    if (status != CNNC_OK) return status;
+    if (outputs != NULL && results == staged) {
+      memcpy(outputs + done * output_values, staged, size * training->output_bytes);
+    }
+    loss_sum += (double)loss * (double)size;
+    for (size_t i = 0; targets != NULL && training->classes > 0 && i < size; ++i) {
+      int32_t label = 0;
+      memcpy(&label, (const uint8_t*)of_targets + i * sizeof label, sizeof label);
+      correct += (int64_t)greatest(results + i * training->classes, training->classes) == label;
+    }
+    done += size;
+  }
+  if (evaluation != NULL) {
+    evaluation->loss = count > 0 ? loss_sum / (double)count : 0;
+    evaluation->correct = correct;
+    evaluation->count = count;
+  }
+  return CNNC_OK;
+}
+
+cnnc_status cnnc_training_evaluate(const cnnc_training* training, const cnnc_context* context,
+                                   const void* state, const void* images, const void* targets,
+                                   size_t count, cnnc_evaluation* evaluation, void* workspace,
+                                   size_t workspace_bytes) {
+  if (training == NULL || images == NULL || targets == NULL || evaluation == NULL) {
+    return CNNC_INVALID_ARGUMENT;
+  }
+  cnnc_status status = check_state(training, state);
+  if (status == CNNC_OK) status = check_workspace(training, workspace, workspace_bytes);
+  if (status != CNNC_OK) return status;
+  return run_batches(training, context, state, (const uint8_t*)images, (const uint8_t*)targets,
+                     count, NULL, evaluation, (uint8_t*)workspace, workspace_bytes);
+}
+
+cnnc_status cnnc_training_predict(const cnnc_training* training, const cnnc_context* context,
+                                  const void* state, const void* images, size_t count,
+                                  float* outputs, void* workspace, size_t workspace_bytes) {
+  if (training == NULL || images == NULL || outputs == NULL) return CNNC_INVALID_ARGUMENT;
+  cnnc_status status = check_state(training, state);
+  if (status == CNNC_OK) status = check_workspace(training, workspace, workspace_bytes);
+  if (status != CNNC_OK) return status;
+  return run_batches(training, context, state, (const uint8_t*)images, NULL, count, outputs, NULL,
+                     (uint8_t*)workspace, workspace_bytes);
+}
