@@ -1,9 +1,7 @@
 // Parameters as safetensors: an 8-byte little-endian length, that many bytes of JSON,
 //   {"conv1.weight": {"dtype": "F32", "shape": [32, 1, 3, 3], "data_offsets": [0, 1152]}, ...}
 // and the elements, little-endian, at these offsets from the end of the JSON.
-// Needs memcpy, and no operating system. Tested by tests/runtime/safetensors_test.cpp.
-#include <string.h>
-
+// Needs no operating system. Tested by tests/runtime/safetensors_test.cpp.
 #include "state.h"
 
 // Objects and lists inside each other, in what the format itself does not define.
@@ -214,8 +212,8 @@ cnnc_status cnnc_training_import(const cnnc_training* training, void* state, con
       const uint64_t place = find(json, tensor, data_bytes, &failed);
       if (failed) return CNNC_BAD_WEIGHTS;
       if (copies == 0) continue;
-      memcpy((uint8_t*)state + tensor->place, json.end + place,
-             (size_t)tensor->elements * sizeof(float));
+      copy_bytes((uint8_t*)state + tensor->place, json.end + place,
+                 (size_t)tensor->elements * sizeof(float));
     }
   }
   return CNNC_OK;
@@ -285,7 +283,7 @@ cnnc_status cnnc_training_export(const cnnc_training* training, const void* stat
     if (place > 0) put(&json, ",");
     put_entry(&json, tensor, place);
     const size_t size = (size_t)tensor->elements * sizeof(float);
-    memcpy(data + place, (const uint8_t*)state + tensor->place, size);
+    copy_bytes(data + place, (const uint8_t*)state + tensor->place, size);
     place += size;
   }
   put(&json, "}");

@@ -1,8 +1,16 @@
-// The check that every function on a state begins with.
+// What the functions on a state share.
 #ifndef CNNC_STATE_H
 #define CNNC_STATE_H
 
 #include "cnnc_training.h"
+
+// Compilers make memcpy and memset of these loops, where there are such functions.
+static inline void copy_bytes(void* to, const void* from, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) ((uint8_t*)to)[i] = ((const uint8_t*)from)[i];
+}
+static inline void clear_bytes(void* to, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) ((uint8_t*)to)[i] = 0;
+}
 
 static inline cnnc_status check_state(const cnnc_training* training, const void* state) {
   if (training == NULL || state == NULL) return CNNC_INVALID_ARGUMENT;

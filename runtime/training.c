@@ -1,7 +1,5 @@
-// Training of compiled networks. Needs memcpy and memset, and no operating system.
+// Training of compiled networks. Needs no operating system.
 // Tested by tests/e2e/training_object_test.cpp.
-#include <string.h>
-
 #include "state.h"
 
 enum { block_alignment = 64 };
@@ -28,8 +26,8 @@ static void* tensors_of(const void* state) {
 static const void* whole_batch(const void* given, size_t count, size_t batch, size_t bytes,
                                uint8_t* place) {
   if (count == batch) return given;
-  memcpy(place, given, count * bytes);
-  memset(place + count * bytes, 0, (batch - count) * bytes);
+  copy_bytes(place, given, count * bytes);
+  clear_bytes(place + count * bytes, (batch - count) * bytes);
   return place;
 }
 
@@ -38,7 +36,7 @@ cnnc_status cnnc_training_init(const cnnc_training* training, void* state, size_
   if (training == NULL || state == NULL) return CNNC_INVALID_ARGUMENT;
   if (is_misaligned(state)) return CNNC_MISALIGNED;
   if (state_bytes < training->state_bytes) return CNNC_WORKSPACE_TOO_SMALL;
-  memset(state, 0, training->state_bytes);
+  clear_bytes(state, training->state_bytes);
   cnnc_training_state* const head = (cnnc_training_state*)state;
   head->magic = CNNC_STATE_MAGIC;
   head->tensors_id = training->tensors_id;
@@ -103,7 +101,7 @@ static cnnc_status run_batches(const cnnc_training* training, const cnnc_context
   float* const staged = (float*)(workspace + training->outputs_place);
   double loss_sum = 0;
   size_t correct = 0;
-  if (targets == NULL) memset(no_targets, 0, training->batch * training->target_bytes);
+  if (targets == NULL) clear_bytes(no_targets, training->batch * training->target_bytes);
   for (size_t done = 0; done < count;) {
     const size_t left = count - done;
     const size_t size = left < training->batch ? left : training->batch;
@@ -123,12 +121,12 @@ static cnnc_status run_batches(const cnnc_training* training, const cnnc_context
         of_targets, &counted, results, &loss, tensors_of(state), workspace, workspace_bytes);
     if (status != CNNC_OK) return status;
     if (outputs != NULL && results == staged) {
-      memcpy(outputs + done * output_values, staged, size * training->output_bytes);
+      copy_bytes(outputs + done * output_values, staged, size * training->output_bytes);
     }
     loss_sum += (double)loss * (double)size;
     for (size_t i = 0; targets != NULL && training->classes > 0 && i < size; ++i) {
       int32_t label = 0;
-      memcpy(&label, (const uint8_t*)of_targets + i * sizeof label, sizeof label);
+      copy_bytes(&label, (const uint8_t*)of_targets + i * sizeof label, sizeof label);
       correct += (int64_t)greatest(results + i * training->classes, training->classes) == label;
     }
     done += size;

@@ -29,3 +29,16 @@ build/demo/digits --test models/mnist
 
 step "A few digits"
 build/demo/digits examples/digits/samples/*.png
+
+step "Compiling the training itself: build/demo/mnist_train.o and mnist_train.h"
+build/release/cnnc models/mnist_cnn.json --train -o build/demo/mnist_train.o
+
+step "Building examples/train_digits/train_digits.c, and training for an epoch in plain C"
+cc -std=c11 -O2 -Wall -Wextra -I build/demo -I runtime examples/train_digits/train_digits.c \
+  build/demo/mnist_train.o build/release/runtime/libcnnc_runtime.a -lpthread -lm \
+  -o build/demo/train_digits
+mkdir -p build/demo/mnist
+for file in models/mnist/*.gz; do
+  gunzip -c "$file" >"build/demo/mnist/$(basename "$file" .gz)"
+done
+build/demo/train_digits build/demo/mnist

@@ -2,12 +2,12 @@
 #include "compiler/codegen/header.h"
 
 #include <catch2/catch.hpp>
-#include <sstream>
 #include <string>
 
 #include "compiler/codegen/program.h"
 #include "compiler/support/check.h"
 #include "tests/codegen/command.h"
+#include "tests/codegen/example.h"
 #include "tests/codegen/kernels.h"
 #include "tests/support/golden.h"
 #include "tests/support/temp_folder.h"
@@ -42,18 +42,6 @@ bool compiles(const std::string& header, const std::string& command) {
                            " -Wall -Wextra -pedantic -Werror -fsyntax-only -I" +
                            test::source_path("runtime") + " use.c";
   return test::succeeds(line);
-}
-
-// The program in the header's opening comment.
-std::string example_of(const std::string& header) {
-  std::istringstream lines(header);
-  std::string line, program;
-  bool inside = false;
-  while (std::getline(lines, line) && line.rfind("//", 0) == 0) {
-    inside = inside || line.rfind("//   #include", 0) == 0;
-    if (inside) program += line.substr(2) + "\n";
-  }
-  return program;
 }
 
 TEST_CASE("the header of an image network") {
@@ -119,7 +107,7 @@ TEST_CASE("the example in the header works") {
 
   const test::TempFolder folder;
   (void)folder.write("net.h", header);
-  (void)folder.write("app.c", example_of(header));
+  (void)folder.write("app.c", test::example_in(header));
   (void)folder.write("net.o", *emit(program, Emit::object));
   const std::string runtime = test::source_path("runtime");
   const std::string command = "cd " + folder.path() +

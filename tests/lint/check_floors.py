@@ -38,7 +38,10 @@ NARROW = {
     "examples": ("compiler/include/", "runtime/cnnc_runtime.h", "tools/data/"),
 }
 # Headers that cnnc itself writes, as applications include them.
-GENERATED = {"examples/digits/digits.c": {"mnist.h"}}
+GENERATED = {
+    "examples/digits/digits.c": {"mnist.h"},
+    "examples/train_digits/train_digits.c": {"mnist_train.h"},
+}
 
 # Third parties that only some units speak.
 RESTRICTED = {

@@ -48,8 +48,10 @@ class CnncCommand(CommandTest):
                 ([model, "--prefix", "my-net"], '"my_net" is'),
                 ([model, "--target", "avx3"], 'unknown target "avx3", did you mean "avx2"?'),
                 ([model, "--init-weights", "0", "-o", "-"], "an object goes to a file"),
-                ([model, "--measure"], "go with --explain"),
-                ([model, "--emit=plan", "--train"], "go with --explain"),
+                ([model, "--measure"], "goes with --explain"),
+                ([model, "--emit=plan", "--train"], "not --emit=plan"),
+                ([model, "--train", "--batch", "8"], "batch_size"),
+                ([model, "--train", "--weights", "w"], "--weights is for inference"),
                 ([model, "--emit=plan", "--explain"], "exclude each other"),
                 ([model, "--explain", "--measure", "--target=arm-64"], "which arm-64 is not"),
                 ([model, "--emit=plan", "--depfile", "d"], "--depfile is for objects"),
@@ -211,6 +213,26 @@ class CnncCommand(CommandTest):
             out, _ = self.run_command(CNNC, model, "--explain", "--measure", *options)
             self.assertRegex(out, r"\d+ % measured \([\d.]+ ms\)")
             self.assertRegex(out, r"peak of [\d.]+ GFLOP/s")
+
+    def test_training_object(self):
+        model = self.model()
+        self.assertEqual(self.run_command(CNNC, model, "--train", "--target=host",
+                                          "--depfile=tiny.d"), ("", ""))
+        self.assertIn(b"tiny_train_step", self.bytes_of("tiny_train.h"))
+        self.assertEqual(self.bytes_of("tiny.d"), b"tiny_train.o tiny_train.h: tiny.json\n")
+        self.assertEqual(sorted(os.listdir(self.folder)),
+                         ["tiny.d", "tiny.json", "tiny_train.h", "tiny_train.o"])
+        first = self.bytes_of("tiny_train.o")
+        self.run_command(CNNC, model, "--train", "--target=host", "--no-cache", "-o", "other/t.o",
+                         "--prefix", "tiny_train", code=1)
+        os.mkdir(os.path.join(self.folder, "other"))
+        self.run_command(CNNC, model, "--train", "--target=host", "--no-cache", "-o", "other/t.o",
+                         "--prefix", "tiny_train")
+        self.assertEqual(self.bytes_of("other/t.o"), first)
+        self.write("plain.json", '{"cnnc": 1, "name": "plain", "input": {"shape": [2]},'
+                   ' "layers": [{"type": "ReLU"}]}')
+        _, err = self.run_command(CNNC, "plain.json", "--train", code=1)
+        self.assertIn('the description has no "optimizer"', err)
 
     def test_compile_budget(self):
         model = self.model()
