@@ -10,6 +10,7 @@
 // the predicate of the reduction, which is uniform over the vector. The gradient of a strided
 // convolution unrolls the phases of the stride, so that the predicate is known in each.
 #include <algorithm>
+#include <numeric>
 
 #include "schedules/schedule.h"
 
@@ -117,6 +118,17 @@ int64_t columns_of_tile(const Problem& p, int64_t vectors) {
   return std::min<int64_t>(p.w, std::max<int64_t>(1, 8 / vectors));
 }
 
+// Channels whose weights stay in the first-level cache while a convolution walks along them: their
+// rows begin in few different sets where a row is as long as a multiple of much of a page, which is
+// how far the sets reach. Of each set, one line is left to the input.
+int64_t most_weight_rows(const Problem& p) {
+  if (p.rank != 4 || p.transposed) return p.c;
+  constexpr int64_t kPage = 4096;
+  const int64_t row = p.reduce_c * p.reduce_h * p.reduce_w * 4;
+  const int64_t places = kPage / std::gcd(row, kPage);
+  return places * std::max<int64_t>(1, p.machine.l1_bytes / kPage - 1);
+}
+
 void complete(const Problem& p, Params& params) {
   params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
   const int64_t channels = p.c / p.groups;
@@ -219,6 +231,10 @@ Params choose_conv_batch(const Problem& problem) {
   params.schedule = "conv_batch";
   params.a = tile.a;
   params.b = tile.b;
+  if (const int64_t most = most_weight_rows(problem); params.a > most) {
+    const int64_t tiles = (group_channels + most - 1) / most;
+    params.a = (group_channels + tiles - 1) / tiles;
+  }
   // Rows of the weights are as long as lines of the cache allow: a tile of 8 does not straddle
   // them.
   constexpr int64_t kFeatures = 8;

@@ -99,7 +99,11 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
     if (argument.name() != vector.name()) others.push_back(argument);
   }
   // Batch innermost: the vectors of the batch are the outermost loop where stages wait for it.
-  const bool vectors_outside = !anchored && batch && !funcs.stages.empty();
+  const auto waits = [&](const auto& named) {
+    return named.second.has_update_definition() && !has_all_arguments(named.second, result);
+  };
+  const bool vectors_outside =
+      !anchored && batch && std::any_of(funcs.stages.begin(), funcs.stages.end(), waits);
   std::vector<Halide::VarOrRVar> order = {inner};
   if (!vectors_outside) order.emplace_back(outer);
   for (const Var& other : others) order.emplace_back(other);
@@ -113,7 +117,7 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
     if (!stage.has_update_definition()) continue;
     schedule_stage(stage, vector, lanes, problem.vectors);
     if (anchored || has_all_arguments(stage, result)) {
-      stage.compute_at(result, outer);
+      stage.compute_at(result, vectors_outside && !others.empty() ? others.front() : outer);
     } else if (has_argument(result, Var("n"))) {
       stage.compute_at(result, outermost);
     } else {

@@ -96,10 +96,24 @@ TrainingDescription describe(const ModelDescription& model, const TrainingProgra
   return result;
 }
 
+int64_t padded(int64_t batch, int64_t lanes) { return (batch + lanes - 1) / lanes * lanes; }
+
 }  // namespace
 
+KernelTarget training_target(KernelTarget target, int64_t batch) {
+  constexpr int kFewestLanes = 4;
+  int& lanes = target.machine.lanes;
+  while (lanes > kFewestLanes && 2 * padded(batch, lanes) >= 3 * padded(batch, lanes / 2)) {
+    lanes /= 2;
+  }
+  return target;
+}
+
 Result<TrainingProgram> training_program(const ModelDescription& model, const std::string& prefix,
-                                         const std::vector<KernelTarget>& targets) {
+                                         std::vector<KernelTarget> targets) {
+  for (KernelTarget& target : targets) {
+    target = training_target(std::move(target), model.batch_size);
+  }
   // A batch that is padded for the widest vectors is padded for all.
   int lanes = 1;
   for (const KernelTarget& target : targets) lanes = std::max(lanes, target.machine.lanes);

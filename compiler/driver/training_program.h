@@ -16,9 +16,13 @@ struct TrainingProgram {
   TrainingDescription description;
 };
 
+// The target with vectors for batches of that size: narrower ones, where the widest would be padded
+// with half as many images again or more.
+[[nodiscard]] KernelTarget training_target(KernelTarget target, int64_t batch);
+
 // With a version of the code for each target. The entries are called <prefix>_step_batch and
 // <prefix>_evaluate_batch.
 Result<TrainingProgram> training_program(const ModelDescription& model, const std::string& prefix,
-                                         const std::vector<KernelTarget>& targets);
+                                         std::vector<KernelTarget> targets);
 
 }  // namespace cnnc

@@ -396,6 +396,35 @@ TEST_CASE("calls of training functions that are wrong are refused", "[training_o
   CHECK(cnnc_training_import(&training, state, nullptr, 100) == CNNC_INVALID_ARGUMENT);
 }
 
+TEST_CASE("batches that half fill the widest vectors get narrower ones", "[training_object]") {
+  KernelTarget target = *parse_target("x86-64-v4");
+  REQUIRE(target.machine.lanes == 16);
+  const std::pair<int64_t, int> expected[] = {{1, 4},   {4, 4},   {5, 8},   {8, 8},   {9, 16},
+                                              {16, 16}, {17, 16}, {24, 16}, {33, 16}, {64, 16}};
+  for (const auto& [batch, lanes] : expected) {
+    INFO(batch);
+    CHECK(training_target(target, batch).machine.lanes == lanes);
+  }
+}
+
+TEST_CASE("windows that overlap need little stack in training, too", "[training_object]") {
+  use_own_cache();
+  const Model model = model_of(R"({
+    "cnnc": 1, "name": "net", "input": {"shape": [64, 56, 56]},
+    "layers": [
+      {"type": "ReLU"},
+      {"type": "MaxPool2d", "kernel_size": 3, "stride": 2, "padding": 1},
+      {"type": "Conv2d", "name": "conv", "out_channels": 8, "kernel_size": 3},
+      {"type": "Flatten"},
+      {"type": "Linear", "name": "fc", "out_features": 4}],
+    "loss": {"type": "CrossEntropyLoss"},
+    "optimizer": {"type": "SGD", "lr": 0.05},
+    "training": {"batch_size": 32}})");
+  const Result<Object> object = compile_training(model, {});
+  REQUIRE(object.ok());
+  CHECK(number_in_header(*object, "STACK_BYTES") <= 1 << 20);
+}
+
 TEST_CASE("headers for training are C99 and C++, and their example is a program",
           "[training_object]") {
   use_own_cache();

@@ -51,6 +51,24 @@ TEST_CASE("sums of weight gradients fit the stack, however many channels there a
   }
 }
 
+TEST_CASE("weights that meet in the cache get smaller tiles") {
+  Problem p;
+  p.family = "conv";
+  p.vectors = VectorDimension::batch;
+  p.machine.lanes = 8;
+  p.n = 8;
+  p.c = 512;
+  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 7;
+  p.reduce_h = p.reduce_w = 3;
+  p.padded = true;
+  p.reduce_c = 500;  // rows of 18,000 bytes begin in 32 places of a page
+  CHECK(choose(p).a > 16);
+  p.reduce_c = 512;  // rows of 18,432 bytes, in two, each of eight lines
+  CHECK(choose(p).a <= 14);
+  p.transposed = true;  // neighbouring channels are neighbours in the weights
+  CHECK(choose(p).a > 16);
+}
+
 TEST_CASE("Winograd's algorithm is for large 3x3 convolutions with stride 1") {
   Problem p;
   p.family = "conv";

@@ -5,6 +5,7 @@
 #include "compiler/codegen/header.h"
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
+#include "compiler/driver/training_program.h"
 
 namespace cnnc {
 void* Memory::block(int64_t bytes) {
@@ -77,7 +78,8 @@ void Workload::allocate() {
   }
 }
 
-Result<Workload> Workload::training(const ModelDescription& model, const KernelTarget& target) {
+Result<Workload> Workload::training(const ModelDescription& model, const KernelTarget& machine) {
+  const KernelTarget target = training_target(machine, model.batch_size);
   Result<Graph> graph = training_graph(model, target.machine.lanes);
   if (!graph) return graph.diagnostics();
   return Workload(c_identifier(model.name), "step", make_plan(std::move(*graph), kTrainingPlan),
