@@ -34,13 +34,19 @@ std::vector<std::pair<int64_t, int64_t>> merged(const Shape& shape, Layout layou
   return runs;
 }
 
+constexpr int64_t kPage = 4096;     // bytes: how far the sets of a first-level cache reach
+constexpr int64_t kCacheLine = 16;  // elements
+
 // Whether blocks of f32 at that distance begin in at most four different places of a page, and so
 // of a first-level cache, where a kernel that reads all of them at once would evict its own lines.
 bool share_few_sets(int64_t stride) {
-  constexpr int64_t kPage = 4096;
   constexpr int64_t kPlaces = 4;
   return std::gcd(stride * 4, kPage) * kPlaces >= kPage;
 }
+
+// Whether pixels at that distance, or every other of them, begin in the same place of a page:
+// kernels read some fourteen at once, convolutions with stride 2 every other.
+bool begin_in_one_set(int64_t stride) { return 2 * stride * 4 % kPage == 0; }
 
 bool has_shape_of_output(const Graph& graph, const Node& node, ValueId input) {
   return graph.type(input).shape == graph.type(node.outputs[0]).shape;
@@ -64,9 +70,12 @@ std::vector<int64_t> strides(const Shape& shape, Layout layout) {
   std::vector<int64_t> result(shape.size());
   const std::vector<size_t> order = memory_order(shape.size(), layout);
   int64_t stride = 1;
+  const bool is_image = shape.size() == 4;
   for (auto d = order.rbegin(); d != order.rend(); ++d) {
-    const bool channels = layout == Layout::batch_innermost && shape.size() == 4 && *d == 1;
+    const bool channels = layout == Layout::batch_innermost && is_image && *d == 1;
     if (channels && shape[1] > 1 && share_few_sets(stride)) stride += shape[0];
+    const bool pixels = layout == Layout::channels_last && is_image && *d == 3;
+    if (pixels && shape[2] * shape[3] > 1 && begin_in_one_set(stride)) stride += kCacheLine;
     result[*d] = stride;
     stride *= shape[*d];
   }

@@ -21,8 +21,8 @@ enum class Layout {
 [[nodiscard]] const char* to_string(Layout layout);
 
 // Element strides of each logical dimension (in the order of the shape). Dense, but for channels of
-// images that would all start in the same few sets of a first-level cache: those have one pixel
-// more between them.
+// images that would all start in the same few sets of a first-level cache, which have one pixel
+// more between them, and for pixels that would start in the same set, which have a line more.
 [[nodiscard]] std::vector<int64_t> strides(const Shape& shape, Layout layout);
 // Of the memory that a value of that type fills in that layout.
 [[nodiscard]] int64_t storage_bytes(const Type& type, Layout layout);

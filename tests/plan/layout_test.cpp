@@ -27,6 +27,16 @@ TEST_CASE("channels that would share few sets of a cache lie a pixel further apa
   CHECK(storage_bytes({DType::f32, {16, 3, 8, 8}}, Layout::row_major) == 4 * 3 * 1024);
 }
 
+TEST_CASE("pixels that would begin in one set of a cache lie a line further apart") {
+  const Layout layout = Layout::channels_last;
+  CHECK(strides({1, 512, 14, 14}, layout) == std::vector<int64_t>{103488, 1, 7392, 528});
+  CHECK(strides({2, 1024, 7, 7}, layout) == std::vector<int64_t>{50960, 1, 7280, 1040});
+  CHECK(strides({1, 256, 14, 14}, layout) == std::vector<int64_t>{50176, 1, 3584, 256});
+  CHECK(strides({1, 512, 1, 1}, layout) == std::vector<int64_t>{512, 1, 512, 512});
+  CHECK(strides({4, 512}, layout) == std::vector<int64_t>{512, 1});
+  CHECK(storage_bytes({DType::f32, {1, 512, 14, 14}}, layout) == 4 * 103488);
+}
+
 namespace {
 
 // Whether a flatten in the middle of a network is free.
