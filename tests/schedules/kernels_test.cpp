@@ -64,6 +64,8 @@ std::vector<ConvShape> awkward_convs() {
       conv("mb1ic3ih1iw9oc5kh3ph1"),
       conv("mb1ic3ih9iw1oc5kh3ph1"),
       conv("mb1ic33ih5oc17kh1ph0"),
+      conv("mb1ic512ih3oc9kh1ph0"),  // pixels a line apart
+      conv("mb1ic7ih3oc512kh3ph1"),
       conv("mb1ic4ih11oc10kh3sh2ph1"),
       conv("mb1ic3ih9oc8kh3ph2dh1"),
       conv("mb1ic2ih13oc6kh5sh3ph3dh1"),
