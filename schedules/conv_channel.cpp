@@ -7,8 +7,10 @@
 //   reduced over (tap x, tap y, channel), or (channel) for linear layers.
 //
 // Padding taps are skipped by the predicate of the reduction: with the columns unrolled it folds
-// away. A pooling is fused in one of two forms: with few taps, the windows' accumulators stay in
-// registers; else rows of the convolution are kept on the stack and the windows read them.
+// away. So does that of a transposed convolution, of whose taps each column meets every stride-th:
+// a tile of columns is a multiple of the stride, and the taps of a row are unrolled. A pooling is
+// fused in one of two forms: with few taps, the windows' accumulators stay in registers; else rows
+// of the convolution are kept on the stack and the windows read them.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -19,6 +21,7 @@ namespace {
 constexpr int64_t kTasks = 16;
 constexpr int64_t kFewTaps = 27;
 constexpr int64_t kMostUnrolledTaps = 25;      // of depthwise convolutions
+constexpr int64_t kMostTapsOfRow = 8;          // of transposed convolutions, unrolled
 constexpr int64_t kVectorsOfSingleColumn = 8;  // independent chains that hide the latency of an FMA
 
 bool single_pixel(const Problem& p) { return p.h == 1 && p.w == 1; }
@@ -41,9 +44,14 @@ int64_t rows_of_block(const Problem& p, int64_t panels) {
   const int64_t row = p.input_w * p.reduce_c * p.groups * 4;
   const int64_t budget = p.machine.l2_bytes / 2;
   if (panels == 1 || single_pixel(p) || depthwise(p) || p.input_h * row <= budget) return 0;
-  const int64_t step = std::max<int64_t>(1, p.stride_h * p.h / p.result_h);  // pooling included
-  const int64_t rows =
-      std::max<int64_t>(1, (budget / row - (p.reduce_h - 1) * p.dilation_h - 1) / step + 1);
+  const int64_t halo = (p.reduce_h - 1) * p.dilation_h;
+  int64_t rows = 1;
+  if (p.transposed) {
+    rows = std::max(p.stride_h, budget / row * p.stride_h - halo);
+  } else {
+    const int64_t step = std::max<int64_t>(1, p.stride_h * p.h / p.result_h);  // pooling included
+    rows = std::max<int64_t>(1, (budget / row - halo - 1) / step + 1);
+  }
   const int64_t blocks = (p.result_h + rows - 1) / rows;
   return (p.result_h + blocks - 1) / blocks;
 }
@@ -59,6 +67,12 @@ int64_t panel_bytes(const Problem& p) {
   return p.reduce_c * p.reduce_h * p.reduce_w * p.machine.lanes * 4;
 }
 
+// Whether the taps of a row are unrolled, so that their predicates fold away.
+bool unrolls_row(const Problem& p) {
+  if (p.transposed && p.stride_w > 1) return p.reduce_w <= kMostTapsOfRow;
+  return p.padded && p.reduce_w <= 3;
+}
+
 int64_t accumulators(const Problem& p, const Params& params) {
   const int64_t windows = windows_in_registers(p) ? p.window_h * p.window_w : 1;
   return windows * params.a * params.b;
@@ -68,8 +82,11 @@ void complete(const Problem& p, Params& params) {
   params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
   if (depthwise(p) || windows_in_registers(p)) return;
   const int64_t vectors = (p.c + p.machine.lanes - 1) / p.machine.lanes;
-  params.predicted =
-      tile_efficiency(params.a, params.b, columns_of(p), vectors, p.machine, panel_bytes(p));
+  // Of the columns of a tile, each tap meets every stride-th.
+  const int64_t phases = p.transposed ? p.stride_w : 1;
+  params.predicted = tile_efficiency(std::max<int64_t>(1, params.a / phases), params.b,
+                                     std::max<int64_t>(1, columns_of(p) / phases), vectors,
+                                     p.machine, panel_bytes(p));
 }
 
 std::string find_obstacle(const Problem& p, const Params& params) {
@@ -93,8 +110,8 @@ int64_t count_unrolled(const Problem& p, const Params& params) {
   int64_t taps = 1;
   if (depthwise(p)) {
     if (p.reduce_w * p.reduce_h <= kMostUnrolledTaps) taps = p.reduce_w * p.reduce_h;
-  } else if (p.padded && p.reduce_w <= 3) {
-    taps = p.reduce_w;
+  } else if (unrolls_row(p)) {
+    taps = p.transposed ? (p.reduce_w + p.stride_w - 1) / p.stride_w : p.reduce_w;
   }
   return std::max(accumulators(p, params) * taps, pooled * params.b);
 }
@@ -108,6 +125,25 @@ std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
   }
   keep_fitting(list, p.machine, [&](const Params& each) { return accumulators(p, each); });
   return list;
+}
+
+// The tile of a transposed convolution: whole strides, all of whose columns are in registers.
+void choose_phases(const Problem& p, int64_t vectors, Params& params) {
+  constexpr int64_t kMostVectors = 6;
+  const int64_t columns = (p.w + p.stride_w - 1) / p.stride_w;
+  params.a = std::min(p.w, p.stride_w);
+  params.b = 1;
+  double best = 0;
+  for (int64_t b = 1; b <= std::min(kMostVectors, vectors); ++b) {
+    for (int64_t a = 1; a <= columns; ++a) {
+      if (a * p.stride_w * b + b + 1 > p.machine.registers) break;
+      const double efficiency = tile_efficiency(a, b, columns, vectors, p.machine, panel_bytes(p));
+      if (efficiency <= best * 1.002) continue;
+      best = efficiency;
+      params.a = std::min(p.w, a * p.stride_w);
+      params.b = b;
+    }
+  }
 }
 
 }  // namespace
@@ -129,6 +165,8 @@ Params choose_conv_channel(const Problem& problem) {
     for (int64_t a = 2; a <= problem.result_w; ++a) {
       if (window * a * params.b + params.b + 1 <= machine.registers * 3 / 4) params.a = a;
     }
+  } else if (problem.transposed && problem.stride_w > 1) {
+    choose_phases(problem, vectors, params);
   } else {
     const int64_t columns = columns_of(problem);
     const Tile tile =
@@ -264,7 +302,7 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
       .unroll(d.n);
   if (depthwise(problem)) {
     if (problem.reduce_w * problem.reduce_h <= kMostUnrolledTaps) update.unroll(r[0]).unroll(r[1]);
-  } else if (problem.padded && problem.reduce_w <= 3) {
+  } else if (unrolls_row(problem)) {
     update.unroll(r[0]);
   }
 }

@@ -23,7 +23,7 @@ enum class VectorDimension { batch, channel };
 
 // The anchor of a kernel as a contraction, and what follows it in the same kernel.
 struct Problem {
-  std::string family;  // OpDef::schedule of the anchor; empty: no anchor
+  std::string family;  // OpDef::schedule of the anchor, or of a first node without one; or empty
   VectorDimension vectors = VectorDimension::batch;
   Machine machine;
 
@@ -31,8 +31,8 @@ struct Problem {
   // weight gradients; rank 2 has h = w = 1.
   int64_t rank = 4;
   int64_t n = 1, c = 1, h = 1, w = 1;
-  // What is summed per element of it: channels of a group, taps; for weight gradients batch, rows
-  // and columns of the output gradient.
+  // What is summed per element of it: channels of a group, taps (of adaptive pooling, the most of a
+  // window); for weight gradients batch, rows and columns of the output gradient.
   int64_t reduce_c = 1, reduce_h = 1, reduce_w = 1;
   int64_t groups = 1;
   bool padded = false;    // some taps may be out of range
@@ -150,7 +150,7 @@ struct Schedule {
 };
 namespace schedules {
 extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, linear_weight_grad,
-    channel_sum, generic;
+    channel_sum, window, generic;
 }  // namespace schedules
 [[nodiscard]] const Schedule* find_schedule(const std::string& name);  // null: none
 
@@ -162,6 +162,7 @@ extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, line
 [[nodiscard]] Params choose_conv_weight_grad(const Problem&);
 [[nodiscard]] Params choose_linear_weight_grad(const Problem&);
 [[nodiscard]] Params choose_channel_sum(const Problem&);
+[[nodiscard]] Params choose_window(const Problem&);
 [[nodiscard]] Params choose_generic(const Problem&);
 
 // For neighbours: Params with other values of one number, and with a larger, smaller, longer or

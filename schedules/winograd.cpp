@@ -59,10 +59,10 @@ double cycles(const Problem& p, int64_t tile_rows, double efficiency, int64_t bl
 }
 
 bool applies(const Problem& p) {
-  return p.winograd && p.family == "conv" && p.vectors == VectorDimension::channel && p.rank == 4 &&
-         p.groups == 1 && p.reduce_h == 3 && p.reduce_w == 3 && p.stride_h == 1 &&
-         p.stride_w == 1 && p.dilation_h == 1 && p.dilation_w == 1 &&
-         p.reduce_c % p.machine.lanes == 0;
+  return p.winograd && p.family == "conv" && !p.transposed &&
+         p.vectors == VectorDimension::channel && p.rank == 4 && p.groups == 1 && p.reduce_h == 3 &&
+         p.reduce_w == 3 && p.stride_h == 1 && p.stride_w == 1 && p.dilation_h == 1 &&
+         p.dilation_w == 1 && p.reduce_c % p.machine.lanes == 0;
 }
 
 void complete(const Problem& p, Params& params) {

@@ -11,6 +11,7 @@
 
 #include "compiler/codegen/choice.h"
 #include "compiler/codegen/packing.h"
+#include "compiler/codegen/pool_problem.h"
 #include "compiler/ops/lowering.h"
 
 namespace cnnc {
@@ -84,7 +85,7 @@ void describe_anchor(const Graph& graph, const Kernel& kernel, Problem& problem)
     problem.reduce_w = extent(second, 3);
     problem.input_h = extent(first, 2);
     problem.input_w = extent(first, 3);
-    problem.transposed = attrs.has("input_height");
+    problem.transposed = attrs.has("input_height") || attrs.has("output_padding");
   } else {
     // Weight gradients: the output gradient, the input.
     problem.input_h = extent(second, 2);
@@ -182,13 +183,17 @@ void constrain(Halide::OutputImageParam param, const KernelArgument& argument, b
 }
 
 // A Func of a parameter's logical dimensions that reads its panels.
-Func unpack(const ImageParam& packed, int64_t rank, int64_t panel, const std::string& name) {
+Func unpack(const ImageParam& packed, int64_t rank, const WeightPacking& packing,
+            const std::string& name) {
   Func logical(name);
   const std::vector<Halide::Var> v = variables(rank);
-  const int width = static_cast<int>(panel);
+  const int width = static_cast<int>(packing.panel);
   if (rank == 1) logical(v) = packed(v[0]);
   if (rank == 2) logical(v) = packed(v[1] % width, v[0], v[1] / width);
-  if (rank == 4) logical(v) = packed(v[3] % width, v[2], v[0], v[1], v[3] / width);
+  if (rank == 4) {
+    const auto [in, out] = packing.outputs_second ? std::pair{v[3], v[2]} : std::pair{v[2], v[3]};
+    logical(v) = packed(out % width, in, v[0], v[1], out / width);
+  }
   return logical;
 }
 
@@ -248,8 +253,8 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     constrain(param, argument, true);
     built.arguments.emplace_back(param);
     funcs[argument.value] = argument.packing.panel > 0
-                                ? unpack(param, graph.type(argument.value).rank(),
-                                         argument.packing.panel, "unpacked" + std::to_string(i))
+                                ? unpack(param, graph.type(argument.value).rank(), argument.packing,
+                                         "unpacked" + std::to_string(i))
                                 : Func(param);
   }
 
@@ -399,6 +404,8 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
   problem.flops = kernel.flops;
   problem.bytes = kernel.bytes;
   if (kernel.anchor >= 0) describe_anchor(graph, kernel, problem);
+  const Node& first = graph.nodes[kernel.nodes.front()];
+  if (kernel.anchor < 0 && first.op->schedule == "window") describe_window(graph, first, problem);
   for (int32_t id : kernel.nodes) {
     if (kernel.anchor < 0 && graph.nodes[id].has(kChannelSum)) {
       problem.family = "channel_sum";
@@ -443,6 +450,7 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
       const int64_t tile = spec.params.vector_channels(target.machine);
       packing.panel = shared.panel > 0 ? shared.panel : tile;
       packing.is_transformed = spec.params.schedule == "winograd";
+      packing.outputs_second = problem.transposed && problem.groups == 1;
       packing.tile = tile;
     }
     spec.arguments.push_back(describe_argument(graph, id, placements[id], packing));

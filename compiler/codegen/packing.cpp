@@ -10,9 +10,10 @@ namespace cnnc {
 namespace {
 
 // Any parameter as [Cout][Cin][KH][KW].
-Shape as_weights(const Shape& shape) {
+Shape as_weights(const Shape& shape, const WeightPacking& packing) {
   Shape result = shape;
   while (result.size() < 4) result.push_back(1);
+  if (packing.outputs_second && shape.size() == 4) std::swap(result[0], result[1]);
   return result;
 }
 
@@ -41,7 +42,8 @@ std::vector<float> transform(const float* elements, const Shape& shape) {
 
 std::string to_string(const WeightPacking& packing) {
   if (packing.panel == 0) return "";
-  return (packing.is_transformed ? ".winograd" : ".packed") + std::to_string(packing.panel);
+  const char* form = packing.is_transformed ? ".winograd" : ".packed";
+  return form + std::to_string(packing.panel) + (packing.outputs_second ? ".outputs_second" : "");
 }
 
 Shape transformed_shape(const Shape& shape, const WeightPacking& packing) {
@@ -51,8 +53,9 @@ Shape transformed_shape(const Shape& shape, const WeightPacking& packing) {
 
 std::vector<int64_t> packed_extents(const Shape& raw, const WeightPacking& packing) {
   const Shape shape = transformed_shape(raw, packing);
+  const Shape weights = as_weights(shape, packing);
   const int64_t panel = packing.panel;
-  const int64_t channels = (shape[0] + packing.tile - 1) / packing.tile * packing.tile;
+  const int64_t channels = (weights[0] + packing.tile - 1) / packing.tile * packing.tile;
   const int64_t panels = (channels + panel - 1) / panel;
   switch (shape.size()) {
     case 1:
@@ -60,7 +63,7 @@ std::vector<int64_t> packed_extents(const Shape& raw, const WeightPacking& packi
     case 2:
       return {panel, shape[1], panels};
     case 4:
-      return {panel, shape[1], shape[3], shape[2], panels};
+      return {panel, weights[1], weights[3], weights[2], panels};
     default:
       break;
   }
@@ -69,7 +72,7 @@ std::vector<int64_t> packed_extents(const Shape& raw, const WeightPacking& packi
 }
 
 std::string pack_parameter(const float* elements, const Shape& raw, const WeightPacking& packing) {
-  const Shape s = as_weights(transformed_shape(raw, packing));
+  const Shape s = as_weights(transformed_shape(raw, packing), packing);
   std::vector<float> transformed;
   if (packing.is_transformed && raw.size() == 4) {
     transformed = transform(elements, raw);
@@ -77,13 +80,16 @@ std::string pack_parameter(const float* elements, const Shape& raw, const Weight
   }
   const int64_t panel = packing.panel;
   const int64_t outputs = s[0], inputs = s[1], height = s[2], width = s[3];
+  const bool outputs_second = packing.outputs_second && raw.size() == 4;
+  const int64_t output_stride = height * width * (outputs_second ? 1 : inputs);
+  const int64_t input_stride = height * width * (outputs_second ? outputs : 1);
   std::vector<float> packed(static_cast<size_t>(element_count(packed_extents(raw, packing))));
   for (int64_t o = 0; o < outputs; ++o) {
-    const float* from = elements + o * inputs * height * width;
+    const float* from = elements + o * output_stride;
     float* to = packed.data() + (o / panel) * height * width * inputs * panel + o % panel;
     for (int64_t tap = 0; tap < height * width; ++tap) {
       for (int64_t i = 0; i < inputs; ++i) {
-        to[(tap * inputs + i) * panel] = from[i * height * width + tap];
+        to[(tap * inputs + i) * panel] = from[i * input_stride + tap];
       }
     }
   }

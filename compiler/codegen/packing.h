@@ -3,6 +3,7 @@
 //
 //   weights [Cout, Cin/groups, KH, KW] -> [Cout/V][KH][KW][Cin/groups][V]
 //   weights [out, in]                  -> [out/V][in][V]
+//   weights [Cin, Cout, KH, KW]        -> [Cout/V][KH][KW][Cin][V], of transposed convolutions
 //   biases  [Cout]                     -> as many as there are in the panels of the weights
 //
 // Behind the last output channel lie zeros: a kernel computes whole tiles of channels, which may be
@@ -21,7 +22,8 @@ namespace cnnc {
 struct WeightPacking {
   int64_t panel = 0;  // V; 0: not packed, as it is
   bool is_transformed = false;
-  int64_t tile = 1;  // channels that a kernel computes at a time
+  bool outputs_second = false;  // of weights, the second dimension is that of the output channels
+  int64_t tile = 1;             // channels that a kernel computes at a time
 };
 // The order of the elements; the tile only says where they end.
 [[nodiscard]] std::string to_string(const WeightPacking& packing);

@@ -33,7 +33,8 @@ std::string expected(const AttrSpec& spec) {
     case AttrKind::text:
       return spec.choices.empty() ? "a string" : "one of " + choices_text(spec);
     case AttrKind::pair:
-      return "an integer or a pair of integers [vertical, horizontal]";
+      return spec.nullable ? "an integer, null or a pair of these [vertical, horizontal]"
+                           : "an integer or a pair of integers [vertical, horizontal]";
     case AttrKind::padding:
       return "an integer, a pair [vertical, horizontal], four integers [top, left, bottom, right]" +
              std::string(spec.choices.empty() ? "" : " or one of ") + choices_text(spec);
@@ -96,6 +97,7 @@ class ValueReader {
   }
 
   std::optional<int64_t> integer(const Json& json, const std::string& wanted) {
+    if (spec_.nullable && json.is(JsonKind::null)) return 0;
     // 3.0 is an integer, as it is for JSON Schema.
     if (!json.is_number() || json.real != std::floor(json.real)) return wrong(json, wanted);
     if (!in_range(json)) return std::nullopt;
@@ -134,7 +136,8 @@ class ValueReader {
         return wrong(json, expected(spec_));
       }
       for (const Json& child : json.children) {
-        const std::optional<int64_t> number = integer(child, "an integer");
+        const std::optional<int64_t> number =
+            integer(child, spec_.nullable ? "an integer or null" : "an integer");
         if (number) numbers.push_back(*number);
       }
       if (numbers.size() != json.children.size()) return std::nullopt;

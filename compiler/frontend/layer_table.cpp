@@ -53,7 +53,8 @@ std::string value_text(const AttrSpec& spec) {
       text = spec.choices.empty() ? "string" : choices("");
       break;
     case AttrKind::pair:
-      text = "integer or `[vertical, horizontal]`";
+      text = std::string("integer") + (spec.nullable ? ", `null`" : "") +
+             " or `[vertical, horizontal]`";
       break;
     case AttrKind::padding:
       text = "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`" + choices(" or ");

@@ -55,7 +55,8 @@ Schema default_value(const AttrValue& value) {
 }
 
 Schema attribute_schema(const AttrSpec& spec) {
-  const Schema item = number_schema(spec);
+  Schema item = number_schema(spec);
+  if (spec.nullable) item["type"] = {item["type"], "null"};
   Schema schema;
   switch (spec.kind) {
     case AttrKind::integer:

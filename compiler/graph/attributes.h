@@ -33,6 +33,7 @@ struct AttrSpec {
   double least = -std::numeric_limits<double>::infinity();  // inclusive, for every number in it
   double most = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices;
+  bool nullable = false;  // of a pair: null may stand for a number, and is held as 0
   std::string doc;
 };
 

@@ -9,32 +9,28 @@
 //   Conv2dWeightGrad  output(co, ci, ky, kx)     = sum over n, oy, ox of
 //                                                  gradient(n, co, oy, ox) * input(n, ci, iy, ix)
 // over all (oy, ox), (ky, kx) and (iy, ix) = position of these that lie inside the input.
+#include "compiler/ops/conv2d.h"
+
 #include "compiler/ops/exprs.h"
-#include "compiler/ops/rules.h"
-#include "compiler/ops/window.h"
 #include "compiler/ops/winograd.h"
 
 namespace cnnc {
-namespace {
 
 using Halide::Expr;
 using Halide::Func;
 using Halide::RDom;
 using Halide::Var;
 
-const char* const kWeightForm = "[out_channels, in_channels / groups, H, W]";
-
-std::vector<AttrSpec> window_attrs() {
+std::vector<AttrSpec> conv_window_attrs() {
   const std::vector<int64_t> ones = {1, 1};
-  AttrSpec padding =
-      attribute("padding", AttrKind::padding, std::vector<int64_t>{0, 0, 0, 0}, kSizes,
-                "zeros around the input; \"same\" keeps its size (stride 1 only), \"valid\" is 0");
-  padding.choices = {"same", "valid"};
   return {
       required(
           attribute("kernel_size", AttrKind::pair, {}, kCounts, "height and width of the kernel")),
       attribute("stride", AttrKind::pair, ones, kCounts, "step between outputs"),
-      padding,
+      padding_attribute(
+          {"same", "valid", "same_upper", "same_lower"},
+          "zeros around the input; \"same\" keeps its size (stride 1 only), "
+          "\"valid\" is 0; ONNX's \"same_upper\" and \"same_lower\" divide it by stride"),
       attribute("dilation", AttrKind::pair, ones, kCounts,
                 "distance between the taps of the kernel"),
       attribute("groups", AttrKind::integer, int64_t{1}, kCounts,
@@ -42,46 +38,57 @@ std::vector<AttrSpec> window_attrs() {
   };
 }
 
+Window conv_window(const Attrs& attrs, int64_t height, int64_t width) {
+  Window window = window_over(attrs, height, width);
+  set_output_floor(window.y);
+  set_output_floor(window.x);
+  return window;
+}
+
+void lower_transposed(Lowering& lowering, const Window& window, const Func& bias) {
+  const Var x("x"), y("y"), c("c"), n("n");
+  const int64_t groups = lowering.attrs().integer("groups");
+  const int64_t depth = lowering.output_types[0].shape[1] / groups;
+  const int64_t group_size = lowering.input_types[0].shape[1] / groups;
+  const Func upstream = lowering.inputs[0], weight = lowering.inputs[1];
+
+  RDom r(0, constant(window.x.kernel), 0, constant(window.y.kernel), 0, constant(group_size), "r");
+  const Expr ox = reading_output(window.x, r, x, r.x);
+  const Expr oy = reading_output(window.y, r, y, r.y);
+  Expr within = c, channel = r.z;
+  if (groups > 1) {
+    within = c % constant(depth);
+    channel = c / constant(depth) * constant(group_size) + r.z;
+  }
+  Func accumulator("accumulator"), output("conv_transposed");
+  accumulator(x, y, c, n) = bias.defined() ? Expr(bias(c)) : Expr(0.f);
+  accumulator(x, y, c, n) += weight(r.x, r.y, within, channel) * upstream(ox, oy, channel, n);
+  output(x, y, c, n) = accumulator(x, y, c, n);
+  lowering.stages["accumulator"] = accumulator;
+  lowering.outputs = {output};
+}
+
+namespace {
+
+const char* const kWeightForm = "[out_channels, in_channels / groups, H, W]";
+
 std::vector<AttrSpec> layer_attrs() {
   std::vector<AttrSpec> specs = {
       attribute("in_channels", AttrKind::integer, {}, kCounts, "channels of the input"),
       required(attribute("out_channels", AttrKind::integer, {}, kCounts, "channels of the output")),
   };
-  for (AttrSpec& spec : window_attrs()) specs.push_back(std::move(spec));
+  for (AttrSpec& spec : conv_window_attrs()) specs.push_back(std::move(spec));
   specs.push_back(flag("bias", true, "adds a trained number to each output channel"));
   return specs;
 }
 
 std::vector<AttrSpec> input_grad_attrs() {
-  std::vector<AttrSpec> specs = window_attrs();
+  std::vector<AttrSpec> specs = conv_window_attrs();
   specs.push_back(
       required(attribute("input_height", AttrKind::integer, {}, kCounts, "height of the input")));
   specs.push_back(
       required(attribute("input_width", AttrKind::integer, {}, kCounts, "width of the input")));
   return specs;
-}
-
-// "same" and "valid" in numbers. PyTorch puts the odd one of "same" at the end.
-std::vector<int64_t> padding_of(const std::string& word, const Window& window) {
-  if (word == "valid") return {0, 0, 0, 0};
-  const int64_t y = window.y.span() - 1;
-  const int64_t x = window.x.span() - 1;
-  return {y / 2, x / 2, y - y / 2, x - x / 2};
-}
-
-// The window over an input of that height and width; padding in numbers.
-Window conv_window(const Attrs& attrs, int64_t height, int64_t width) {
-  Window window = window_of(attrs);
-  const std::vector<int64_t>& padding = attrs.integers("padding");
-  window.y.before = padding[0];
-  window.x.before = padding[1];
-  window.y.after = padding[2];
-  window.x.after = padding[3];
-  window.y.in = height;
-  window.x.in = width;
-  set_output_floor(window.y);
-  set_output_floor(window.x);
-  return window;
 }
 
 Result<std::vector<Type>> infer(InferArgs& args) {
@@ -101,15 +108,10 @@ Result<std::vector<Type>> infer(InferArgs& args) {
     problems.push_back(error(std::string(name) + " (" + std::to_string(count) +
                              ") must be a multiple of groups (" + std::to_string(groups) + ")"));
   }
-  if (attrs.is_text("padding")) {
-    const std::vector<int64_t>& stride = attrs.integers("stride");
-    if (attrs.text("padding") == "same" && (stride[0] != 1 || stride[1] != 1)) {
-      problems.push_back(
-          error("padding \"same\" needs stride 1, but stride is " + to_string(stride)));
-      return problems;
-    }
-    attrs.set("padding", padding_of(attrs.text("padding"), window_of(attrs)));
+  for (Diagnostic& problem : settle_padding(attrs, in[2], in[3])) {
+    problems.push_back(std::move(problem));
   }
+  if (attrs.is_text("padding")) return problems;
   const Window window = conv_window(attrs, in[2], in[3]);
   for (Diagnostic& problem : expect_fit(window)) problems.push_back(std::move(problem));
   const Shape weight = {channels, in[1] / groups, window.y.kernel, window.x.kernel};
@@ -169,7 +171,7 @@ std::vector<ValueId> gradient(GradientArgs& args) {
   const std::vector<bool> wanted = {is_wanted(args, 0), is_wanted(args, 1), is_wanted(args, 2)};
   const Node node = args.node;  // nodes move as others are added
   Graph& graph = args.graph;
-  const Attrs window = select(node.attrs, window_attrs());
+  const Attrs window = select(node.attrs, conv_window_attrs());
   if (wanted[0]) {
     const Shape in = graph.type(node.inputs[0]).shape;
     Attrs attrs = window;
@@ -186,33 +188,6 @@ std::vector<ValueId> gradient(GradientArgs& args) {
     result[2] = graph.add("ChannelSum", node.name + ".grad_bias", {}, {upstream})[0];
   }
   return result;
-}
-
-// Calls visit(n, co, ci, ci within its group, oy, ox, ky, kx, iy, ix) for every product of the
-// convolution of `in` to `out` channels.
-template <class Visit>
-void for_each_product(const Window& window, int64_t batch, int64_t in, int64_t out, int64_t groups,
-                      Visit visit) {
-  const int64_t depth = in / groups;
-  for (int64_t n = 0; n < batch; ++n) {
-    for (int64_t co = 0; co < out; ++co) {
-      for (int64_t k = 0; k < depth; ++k) {
-        const int64_t ci = co / (out / groups) * depth + k;
-        for (int64_t oy = 0; oy < window.y.out; ++oy) {
-          for (int64_t ox = 0; ox < window.x.out; ++ox) {
-            for (int64_t ky = 0; ky < window.y.kernel; ++ky) {
-              for (int64_t kx = 0; kx < window.x.kernel; ++kx) {
-                const int64_t iy = window.y.position(oy, ky);
-                const int64_t ix = window.x.position(ox, kx);
-                if (!window.y.is_inside(iy) || !window.x.is_inside(ix)) continue;
-                visit(n, co, ci, k, oy, ox, ky, kx, iy, ix);
-              }
-            }
-          }
-        }
-      }
-    }
-  }
 }
 
 void reference(ReferenceArgs& args) {
@@ -254,28 +229,8 @@ Result<std::vector<Type>> infer_input_grad(InferArgs& args) {
 }
 
 void lower_input_grad(Lowering& lowering) {
-  const Var x("x"), y("y"), c("c"), n("n");
   const Shape& in = lowering.output_types[0].shape;
-  const int64_t groups = lowering.attrs().integer("groups");
-  const int64_t depth = in[1] / groups;
-  const int64_t group_size = lowering.input_types[0].shape[1] / groups;
-  const Window window = conv_window(lowering.attrs(), in[2], in[3]);
-  const Func upstream = lowering.inputs[0], weight = lowering.inputs[1];
-
-  RDom r(0, constant(window.x.kernel), 0, constant(window.y.kernel), 0, constant(group_size), "r");
-  const Expr ox = reading_output(window.x, r, x, r.x);
-  const Expr oy = reading_output(window.y, r, y, r.y);
-  Expr within = c, channel = r.z;
-  if (groups > 1) {
-    within = c % constant(depth);
-    channel = c / constant(depth) * constant(group_size) + r.z;
-  }
-  Func accumulator("accumulator"), output("conv2d_input_grad");
-  accumulator(x, y, c, n) = 0.f;
-  accumulator(x, y, c, n) += weight(r.x, r.y, within, channel) * upstream(ox, oy, channel, n);
-  output(x, y, c, n) = accumulator(x, y, c, n);
-  lowering.stages["accumulator"] = accumulator;
-  lowering.outputs = {output};
+  lower_transposed(lowering, conv_window(lowering.attrs(), in[2], in[3]), Func());
 }
 
 void reference_input_grad(ReferenceArgs& args) {
@@ -449,7 +404,7 @@ OpDef make_conv2d_weight_grad() noexcept {
   OpDef op;
   op.name = "Conv2dWeightGrad";
   op.doc = "Gradient of Conv2d with respect to its weight";
-  op.attrs = window_attrs();
+  op.attrs = conv_window_attrs();
   op.inputs = {input("gradient"), input("input")};
   op.outputs = {"output"};
   op.traits = kAnchor | kStagesInput0;

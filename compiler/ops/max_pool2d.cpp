@@ -4,12 +4,10 @@
 // wins if it is strictly greater than the best so far, or NaN. Hence the first of equal maxima
 // wins, NaN propagates, and the last NaN is the one that receives the gradient. The comparisons are
 // strict, since Halide's default arithmetic assumes that there are no NaNs.
-#include <algorithm>
 #include <limits>
 
 #include "compiler/ops/exprs.h"
-#include "compiler/ops/rules.h"
-#include "compiler/ops/window.h"
+#include "compiler/ops/pooling.h"
 
 namespace cnnc {
 namespace {
@@ -20,68 +18,8 @@ using Halide::RDom;
 using Halide::Tuple;
 using Halide::Var;
 
-constexpr int64_t kMostUnrolledWindows = 16;
-
 std::vector<AttrSpec> layer_attrs() {
-  const std::vector<int64_t> ones = {1, 1};
-  return {
-      required(
-          attribute("kernel_size", AttrKind::pair, {}, kCounts, "height and width of the window")),
-      attribute("stride", AttrKind::pair, {}, kCounts,
-                "step between windows; default: kernel_size"),
-      attribute("padding", AttrKind::pair, std::vector<int64_t>{0, 0}, kSizes,
-                "margin around the input that never wins; at most half of kernel_size"),
-      attribute("dilation", AttrKind::pair, ones, kCounts, "distance between the taps of a window"),
-      flag("ceil_mode", false, "keeps a last window that reaches beyond the padded input"),
-  };
-}
-
-std::vector<AttrSpec> grad_attrs() {
-  std::vector<AttrSpec> specs = layer_attrs();
-  specs.push_back(
-      required(attribute("input_height", AttrKind::integer, {}, kCounts, "height of the input")));
-  specs.push_back(
-      required(attribute("input_width", AttrKind::integer, {}, kCounts, "width of the input")));
-  return specs;
-}
-
-// PyTorch's pooling_output_shape: with ceil_mode, a last window that starts in the padding after
-// the input is dropped again.
-void set_output(WindowAxis& axis, bool ceil_mode) {
-  if (!ceil_mode) {
-    set_output_floor(axis);
-    return;
-  }
-  const int64_t room = axis.in + axis.before + axis.after - axis.span() + axis.stride - 1;
-  axis.out = room < 0 ? 0 : room / axis.stride + 1;
-  if ((axis.out - 1) * axis.stride >= axis.in + axis.before) --axis.out;
-}
-
-Window pool_window(const Attrs& attrs, int64_t height, int64_t width) {
-  Window window = window_of(attrs);
-  const std::vector<int64_t>& padding = attrs.integers("padding");
-  window.y.before = window.y.after = padding[0];
-  window.x.before = window.x.after = padding[1];
-  window.y.in = height;
-  window.x.in = width;
-  set_output(window.y, attrs.boolean("ceil_mode"));
-  set_output(window.x, attrs.boolean("ceil_mode"));
-  return window;
-}
-
-// The first tap of output `o` that is not in the padding before the input.
-int64_t first_tap(const WindowAxis& axis, int64_t o) {
-  const int64_t p = axis.position(o, 0);
-  return p >= 0 ? 0 : (-p + axis.dilation - 1) / axis.dilation;
-}
-
-// Whether each window has a tap inside the input. Windows that start inside do.
-bool covers_input(const WindowAxis& axis) {
-  for (int64_t o = 0; o < axis.out && axis.position(o, 0) < 0; ++o) {
-    const int64_t k = first_tap(axis, o);
-    if (k >= axis.kernel || !axis.is_inside(axis.position(o, k))) return false;
-  }
-  return true;
+  return pool_attrs("margin around the input that never wins, smaller than the window");
 }
 
 DType index_type(const Window& window) { return window.taps() > 255 ? DType::i32 : DType::u8; }
@@ -89,56 +27,17 @@ DType index_type(const Window& window) { return window.taps() > 255 ? DType::i32
 Result<std::vector<Type>> infer(InferArgs& args) {
   Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm});
   if (!problems.empty()) return problems;
-  Attrs& attrs = args.attrs;
   const Shape& in = args.inputs[0].shape;
-  const std::vector<int64_t> kernel = attrs.integers("kernel_size");
-  if (!attrs.has("stride")) attrs.set("stride", kernel);
-  const std::vector<int64_t>& padding = attrs.integers("padding");
-  if (padding[0] > kernel[0] / 2 || padding[1] > kernel[1] / 2) {
-    return error("padding is " + to_string(padding) + ", but must be at most half of kernel_size " +
-                 to_string(kernel));
-  }
-  const Window window = pool_window(attrs, in[2], in[3]);
-  problems = expect_fit(window);
-  if (problems.empty() && (!covers_input(window.y) || !covers_input(window.x))) {
-    problems.push_back(error("a window with kernel_size " + to_string(kernel) + " and dilation " +
-                             to_string(attrs.integers("dilation")) +
-                             " covers nothing but padding of the input " + to_string(in)));
-  }
+  problems = settle_pool(args.attrs, in);
   if (!problems.empty()) return problems;
+  const Window window = pool_window(args.attrs, in[2], in[3]);
   const Shape out = {in[0], in[1], window.y.out, window.x.out};
   return outputs_of({{DType::f32, out}, {index_type(window), out}});
 }
 
-// The number of the first tap that is inside the input.
-Expr first_tap(const WindowAxis& axis, const Expr& o) {
-  if (axis.before == 0) return 0;
-  const Expr p = o * constant(axis.stride) - constant(axis.before);
-  return Halide::max(0, (constant(axis.dilation - 1) - p) / constant(axis.dilation));
-}
-
-// Few taps, all of them inside the input: a single expression.
-bool is_small(const Window& window) {
-  constexpr int64_t kMostTaps = 4;
-  const auto inside = [](const WindowAxis& axis) {
-    return axis.before == 0 && axis.position(axis.out - 1, axis.kernel - 1) < axis.in;
-  };
-  return window.taps() <= kMostTaps && inside(window.y) && inside(window.x);
-}
-
-bool windows_overlap(const Window& window) {
-  return window.y.span() > window.y.stride || window.x.span() > window.x.stride;
-}
-
-// Windows that share no element join the kernel that computes their elements: none is computed
-// twice.
 uint32_t more_traits(const Attrs& attrs, const std::vector<Type>& inputs) {
   const Window window = pool_window(attrs, inputs[0].shape[2], inputs[0].shape[3]);
-  return is_small(window) && !windows_overlap(window) ? kWindow : 0u;
-}
-
-Expr wins(const Expr& value, const Expr& best) {
-  return Halide::strict_float(value > best) || Halide::strict_float(value != value);
+  return joins_producer(window) ? kWindow : 0u;
 }
 
 void lower(Lowering& lowering) {
@@ -168,7 +67,7 @@ void lower(Lowering& lowering) {
     while (round.size() > 1) {
       std::vector<Tuple> winners;
       for (size_t i = 0; i + 1 < round.size(); i += 2) {
-        const Expr second = wins(round[i + 1][0], round[i][0]);
+        const Expr second = is_greater_or_nan(round[i + 1][0], round[i][0]);
         winners.emplace_back(Halide::select(second, round[i + 1][0], round[i][0]),
                              Halide::select(second, round[i + 1][1], round[i][1]));
       }
@@ -186,7 +85,7 @@ void lower(Lowering& lowering) {
     // it does not see that a strict comparison reads an earlier one.
     Func best("best");
     best(x, y, c, n) = Tuple(none[1], none[0]);
-    const Expr is_better = wins(value, best(x, y, c, n)[1]);
+    const Expr is_better = is_greater_or_nan(value, best(x, y, c, n)[1]);
     const Expr tap = number(r.y * constant(window.x.kernel) + r.x);
     best(x, y, c, n) = Tuple(Halide::select(is_better, tap, best(x, y, c, n)[0]),
                              Halide::select(is_better, value, best(x, y, c, n)[1]));
@@ -204,11 +103,9 @@ std::vector<ValueId> gradient(GradientArgs& args) {
   const ValueId upstream = args.output_gradients[0];
   if (upstream == kNoValue || !is_wanted(args, 0)) return result;
   const Shape& in = args.graph.type(args.node.inputs[0]).shape;
-  Attrs attrs = args.node.attrs;
-  attrs.set("input_height", in[2]);
-  attrs.set("input_width", in[3]);
-  result[0] = args.graph.add("MaxPool2dGrad", args.node.name + ".grad_input", attrs,
-                             {upstream, args.node.outputs[1]})[0];
+  result[0] =
+      args.graph.add("MaxPool2dGrad", args.node.name + ".grad_input",
+                     with_input_extent(args.node.attrs, in), {upstream, args.node.outputs[1]})[0];
   return result;
 }
 
@@ -251,70 +148,22 @@ Result<std::vector<Type>> infer_grad(InferArgs& args) {
   return outputs_of({{DType::f32, {shape[0], shape[1], height, width}}});
 }
 
-// Windows that read one position of the input.
-int64_t windows_per_position(const WindowAxis& axis) {
-  return (axis.span() + axis.stride - 1) / axis.stride;
-}
-
-// One window that may read a position, and the tap with which it does.
-struct Reader {
-  Expr output;  // clamped
-  Expr tap;
-  Expr exists;
-};
-
-// The `back`-th last of the windows that start at or before position `p`.
-Reader reader(const WindowAxis& axis, const Expr& p, const Expr& back) {
-  const Expr start = p + constant(axis.before);
-  const Expr o = start / constant(axis.stride) - back;
-  const Expr distance = start - o * constant(axis.stride);
-  Reader result;
-  result.tap = distance / constant(axis.dilation);
-  result.exists = result.tap < constant(axis.kernel);
-  if (axis.dilation > 1) {
-    result.exists = result.exists && distance % constant(axis.dilation) == 0;
-  }
-  if (!Halide::Internal::is_const_zero(back)) result.exists = result.exists && o >= 0;
-  const bool ends_inside = (axis.in - 1 + axis.before) / axis.stride < axis.out;
-  if (!ends_inside) result.exists = result.exists && o < constant(axis.out);
-  result.output = Halide::clamp(o, 0, constant(axis.out - 1));
-  return result;
-}
-
-// Each position gathers from the windows that read it, in the order of the windows.
+// Each position gathers from the windows that read it.
 void lower_grad(Lowering& lowering) {
   const Var x("x"), y("y"), c("c"), n("n");
   const Shape& in = lowering.output_types[0].shape;
   const Window window = pool_window(lowering.attrs(), in[2], in[3]);
   const Func upstream = lowering.inputs[0], index = lowering.inputs[1];
-  const auto term = [&](const Expr& back_x, const Expr& back_y) {
-    const Reader rx = reader(window.x, x, back_x);
-    const Reader ry = reader(window.y, y, back_y);
-    const Expr chosen = index(rx.output, ry.output, c, n);
-    const Expr tap = Halide::cast(chosen.type(), ry.tap * constant(window.x.kernel) + rx.tap);
-    return Halide::select(rx.exists && ry.exists && chosen == tap,
-                          upstream(rx.output, ry.output, c, n), 0.f);
-  };
-  const int64_t columns = windows_per_position(window.x);
-  const int64_t rows = windows_per_position(window.y);
   Func output("max_pool2d_grad");
-  if (columns * rows > kMostUnrolledWindows) {
-    RDom r(0, constant(columns), 0, constant(rows), "r");
-    Func accumulator("accumulator");
-    accumulator(x, y, c, n) = 0.f;
-    accumulator(x, y, c, n) += term(constant(columns - 1) - r.x, constant(rows - 1) - r.y);
-    output(x, y, c, n) = accumulator(x, y, c, n);
-    lowering.stages["accumulator"] = accumulator;
-  } else {
-    Expr sum;
-    for (int64_t back_y = rows - 1; back_y >= 0; --back_y) {
-      for (int64_t back_x = columns - 1; back_x >= 0; --back_x) {
-        const Expr next = term(constant(back_x), constant(back_y));
-        sum = sum.defined() ? sum + next : next;
-      }
-    }
-    output(x, y, c, n) = sum;
-  }
+  output(x, y, c, n) = sum_over_readers(
+      window,
+      [&](const WindowReader& rx, const WindowReader& ry) {
+        const Expr chosen = index(rx.output, ry.output, c, n);
+        const Expr tap = Halide::cast(chosen.type(), ry.tap * constant(window.x.kernel) + rx.tap);
+        return Halide::select(rx.exists && ry.exists && chosen == tap,
+                              upstream(rx.output, ry.output, c, n), 0.f);
+      },
+      lowering.stages);
   lowering.outputs = {output};
 }
 
@@ -346,6 +195,7 @@ OpDef make_max_pool2d() noexcept {
   op.outputs = {"output", "index"};
   op.traits = kSelectsMaximum;
   op.more_traits = more_traits;
+  op.schedule = "window";
   op.infer = infer;
   op.lower = lower;
   op.gradient = gradient;
@@ -357,7 +207,7 @@ OpDef make_max_pool2d_grad() noexcept {
   OpDef op;
   op.name = "MaxPool2dGrad";
   op.doc = "Gradient of MaxPool2d with respect to its input, from the winning taps";
-  op.attrs = grad_attrs();
+  op.attrs = with_input_extent(layer_attrs());
   op.inputs = {input("gradient"), input("index")};
   op.outputs = {"output"};
   op.traits = kSumPreserving;

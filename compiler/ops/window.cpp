@@ -1,8 +1,11 @@
 // Tested through tests/ops/conv2d_test.cpp and tests/ops/max_pool2d_test.cpp.
 #include "compiler/ops/window.h"
 
+#include <algorithm>
+
 #include "compiler/graph/types.h"
 #include "compiler/ops/exprs.h"
+#include "compiler/ops/rules.h"
 
 namespace cnnc {
 
@@ -13,6 +16,12 @@ namespace {
 
 // Positions are 32-bit signed integers in compiled code.
 constexpr int64_t kMostPositions = 2147483647;
+
+// Padding, of both ends together, with which there is a window for every step of the input.
+int64_t padding_for_all(const WindowAxis& axis, int64_t in) {
+  const int64_t out = (in + axis.stride - 1) / axis.stride;
+  return std::max<int64_t>(0, (out - 1) * axis.stride + axis.span() - in);
+}
 
 }  // namespace
 
@@ -42,6 +51,44 @@ Window window_of(const Attrs& attrs) {
   window.y.dilation = dilation[0];
   window.x.dilation = dilation[1];
   return window;
+}
+
+Window window_over(const Attrs& attrs, int64_t height, int64_t width) {
+  Window window = window_of(attrs);
+  const std::vector<int64_t>& padding = attrs.integers("padding");
+  window.y.before = padding[0];
+  window.x.before = padding[1];
+  window.y.after = padding[2];
+  window.x.after = padding[3];
+  window.y.in = height;
+  window.x.in = width;
+  return window;
+}
+
+AttrSpec padding_attribute(std::vector<std::string> words, std::string doc) {
+  AttrSpec spec = attribute("padding", AttrKind::padding, std::vector<int64_t>{0, 0, 0, 0}, kSizes,
+                            std::move(doc));
+  spec.choices = std::move(words);
+  return spec;
+}
+
+Diagnostics settle_padding(Attrs& attrs, int64_t height, int64_t width) {
+  if (!attrs.is_text("padding")) return {};
+  const std::string word = attrs.text("padding");
+  const Window window = window_of(attrs);
+  if (word == "same" && (window.y.stride != 1 || window.x.stride != 1)) {
+    return {error("padding \"same\" needs stride 1, but stride is " +
+                  to_string(attrs.integers("stride")))};
+  }
+  int64_t y = 0, x = 0;
+  if (word != "valid") {
+    y = padding_for_all(window.y, height);
+    x = padding_for_all(window.x, width);
+  }
+  std::vector<int64_t> padding = {y / 2, x / 2, y - y / 2, x - x / 2};
+  if (word == "same_lower") std::rotate(padding.begin(), padding.begin() + 2, padding.end());
+  attrs.set("padding", padding);
+  return {};
 }
 
 void set_output_floor(WindowAxis& axis) {
@@ -91,9 +138,10 @@ Expr reading_output(const WindowAxis& axis, RDom& r, const Expr& p, const Expr& 
   const Expr t = p + constant(axis.before) - k * constant(axis.dilation);
   Expr o = t / constant(axis.stride);
   if (axis.stride > 1) r.where(t % constant(axis.stride) == 0);
-  const bool starts_inside = axis.before >= axis.span() - 1;
+  // What is a multiple of the stride and greater than -stride is not negative.
+  const bool starts_inside = axis.before + axis.stride > axis.span() - 1;
   const bool ends_inside = (axis.in - 1 + axis.before) / axis.stride < axis.out;
-  if (starts_inside && ends_inside) return o;
+  if (starts_inside && ends_inside) return Halide::clamp(o, 0, constant(axis.out - 1));
   if (!starts_inside && !ends_inside) {
     r.where(o >= 0 && o < constant(axis.out));
   } else {

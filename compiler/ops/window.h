@@ -45,6 +45,17 @@ struct Window {
 
 // The axes of kernel_size, stride and dilation; padding and extents are left as they are.
 [[nodiscard]] Window window_of(const Attrs& attrs);
+// With padding, which must be in numbers, over an input of that height and width; `out` is left.
+[[nodiscard]] Window window_over(const Attrs& attrs, int64_t height, int64_t width);
+
+// The attribute "padding": numbers or one of `words`, 0 by default.
+//   "valid"       0
+//   "same"        PyTorch's: as many outputs as inputs; needs stride 1. An odd one is at the end
+//   "same_upper"  ONNX's: ceil(inputs / stride) outputs; an odd one is at the end ...
+//   "same_lower"  ... or at the start
+[[nodiscard]] AttrSpec padding_attribute(std::vector<std::string> words, std::string doc);
+// Puts it in four numbers; the result says what is wrong.
+[[nodiscard]] Diagnostics settle_padding(Attrs& attrs, int64_t height, int64_t width);
 
 // Sets `out` for convolution and for pooling without ceil_mode: the windows that fit.
 void set_output_floor(WindowAxis& axis);

@@ -81,12 +81,14 @@ class Drawer {
     // Sometimes another branch begins; what nobody reads then is dead.
     if (happens(0.2)) from = known_[random_() % known_.size()];
     if (from.shape.size() == 1) return add_row_layer(from);
-    const int64_t choice = between(0, 9);
+    const int64_t choice = between(0, 11);
     if (choice <= 3) return add_conv(from, false);
     if (choice == 4) return add_conv(from, true);
     if (choice == 5) return add_pool(from);
     if (choice <= 7) return add_sum(from);
     if (choice == 8) return add("Dropout", ", \"p\": 0", from, from.shape);
+    if (choice == 9) return add_transposed(from);
+    if (choice == 10) return add_average(from);
     add("ReLU", "", from, from.shape);
   }
 
@@ -135,6 +137,37 @@ class Drawer {
     }
     add("MaxPool2d", ", \"kernel_size\": 3, \"stride\": 2, \"padding\": 1", from,
         {from.shape[0], (from.shape[1] - 1) / 2 + 1, (from.shape[2] - 1) / 2 + 1});
+  }
+
+  void add_transposed(const Known& from) {
+    if (from.shape[1] > 10 || from.shape[2] > 10) return add_average(from);
+    const int64_t channels = between(1, 8);
+    const int64_t kernel = between(2, 4);
+    const int64_t more = between(0, 1);
+    add("ConvTranspose2d",
+        ", \"out_channels\": " + std::to_string(channels) +
+            ", \"kernel_size\": " + std::to_string(kernel) +
+            ", \"stride\": 2, \"padding\": [0, 1, 1, 0], \"output_padding\": " +
+            std::to_string(more) + (happens(0.2) ? ", \"bias\": false" : ""),
+        from,
+        {channels, (from.shape[1] - 1) * 2 + kernel - 1 + more,
+         (from.shape[2] - 1) * 2 + kernel - 1 + more});
+  }
+
+  void add_average(const Known& from) {
+    const int64_t channels = from.shape[0];
+    if (from.shape[1] < 3 || from.shape[2] < 3 || happens(0.4)) {
+      const int64_t height = between(1, 4), width = between(1, 4);
+      return add(happens(0.7) ? "AdaptiveAvgPool2d" : "AdaptiveMaxPool2d",
+                 ", \"output_size\": " + to_string(Shape{height, width}), from,
+                 {channels, height, width});
+    }
+    if (happens(0.5)) {
+      return add("AvgPool2d", ", \"kernel_size\": 2", from,
+                 {channels, from.shape[1] / 2, from.shape[2] / 2});
+    }
+    add("AvgPool2d", ", \"kernel_size\": 3, \"stride\": 2, \"padding\": \"same_upper\"", from,
+        {channels, (from.shape[1] + 1) / 2, (from.shape[2] + 1) / 2});
   }
 
   std::mt19937& random_;

@@ -90,6 +90,21 @@ TEST_CASE("pair", "[frontend]") {
   CHECK(read(attr, "[3, 0]").error == "a must be at least 1, found 0");
   CHECK(read(attr, "[3, [3]]").error == "a: expected an integer, found a list of 1");
   CHECK(read(attr, "32768").error == "a is too large: it must be at most 32767, found 32768");
+  CHECK(read(attr, "null").error == expected + "found null");
+}
+
+TEST_CASE("pair with null", "[frontend]") {
+  AttrSpec attr = spec(AttrKind::pair);
+  attr.least = 1;
+  attr.nullable = true;
+  CHECK(read(attr, "3").value == "[3, 3]");
+  CHECK(read(attr, "null").value == "[0, 0]");
+  CHECK(read(attr, "[null, 5]").value == "[0, 5]");
+  CHECK(read(attr, "[3, 0]").error == "a must be at least 1, found 0");
+  CHECK(read(attr, "[3, false]").error == "a: expected an integer or null, found false");
+  CHECK(read(attr, "\"3\"").error ==
+        "a: expected an integer, null or a pair of these [vertical, horizontal], "
+        "found the string \"3\"");
 }
 
 TEST_CASE("padding", "[frontend]") {

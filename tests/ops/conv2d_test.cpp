@@ -97,6 +97,8 @@ TEST_CASE("Conv2d infers its output as PyTorch does", "[conv2d]") {
                    in) == "f32[64, 8, 28, 30]");
   CHECK(outcome_of("Conv2d", with({{"stride", pair(2, 3)}}), in) == "f32[64, 8, 13, 10]");
   CHECK(outcome_of("Conv2d", with({{"padding", Shape{1, 2, 3, 4}}}), in) == "f32[64, 8, 30, 34]");
+  CHECK(outcome_of("Conv2d", with({{"padding", std::string("same_lower")}, {"stride", pair(2, 4)}}),
+                   in) == "f32[64, 8, 14, 8]");
   CHECK(outcome_of("Conv2d", with({{"dilation", pair(4, 2)}}), in) == "f32[64, 8, 20, 26]");
   CHECK(outcome_of("Conv2d", with({{"groups", number(4)}}), in) == "f32[64, 8, 26, 28]");
   CHECK(outcome_of("Conv2d", with({{"in_channels", number(4)}}), in) == "f32[64, 8, 26, 28]");
@@ -106,6 +108,13 @@ TEST_CASE("Conv2d writes what it infers into its attributes", "[conv2d]") {
   const Attrs attrs =
       inferred("Conv2d", with({{"padding", std::string("same")}, {"kernel_size", pair(4, 3)}}),
                {f32({1, 4, 9, 9})});
+  const auto padding = [](const std::string& word) {
+    return inferred("Conv2d", with({{"padding", word}, {"stride", pair(2, 4)}}),
+                    {f32({1, 4, 8, 9})})
+        .integers("padding");
+  };
+  CHECK(padding("same_upper") == Shape{0, 1, 1, 1});
+  CHECK(padding("same_lower") == Shape{1, 1, 0, 1});
   CHECK(attrs.integer("in_channels") == 4);
   CHECK(attrs.integers("padding") == Shape{1, 1, 2, 1});  // the odd one at the end
 }

@@ -17,20 +17,23 @@ struct Case {
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> list = {
-      {{1, 1, 1, 1}, {1, 1}, {1, 1}, {0, 0}, {1, 1}},
-      {{2, 3, 8, 8}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
-      {{5, 2, 7, 9}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
-      {{1, 2, 7, 9}, {2, 2}, {2, 2}, {0, 0}, {1, 1}, true},
-      {{2, 2, 9, 8}, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
-      {{2, 2, 9, 8}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true},
-      {{1, 2, 10, 11}, {3, 2}, {3, 3}, {1, 0}, {1, 1}, true},
-      {{1, 1, 9, 9}, {3, 3}, {1, 1}, {1, 1}, {2, 2}},
-      {{1, 2, 11, 7}, {2, 3}, {4, 3}, {1, 1}, {3, 1}},         // gaps between windows
-      {{1, 2, 11, 13}, {2, 2}, {5, 5}, {0, 0}, {2, 3}, true},  // gaps within windows
-      {{1, 1, 5, 6}, {5, 5}, {1, 1}, {2, 2}, {1, 1}},          // many windows per element
-      {{1, 2, 12, 11}, {9, 8}, {3, 2}, {4, 4}, {1, 1}, true},  // too many taps to unroll
-      {{1, 1, 20, 19}, {17, 17}, {2, 3}, {8, 8}, {1, 1}},      // index of 32 bits
-      {{1, 1, 3, 3}, {4, 4}, {3, 3}, {1, 1}, {1, 1}, true},    // window larger than the input
+      {{1, 1, 1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+      {{2, 3, 8, 8}, {2, 2}, {2, 2}, {0, 0, 0, 0}, {1, 1}},
+      {{5, 2, 7, 9}, {2, 2}, {2, 2}, {0, 0, 0, 0}, {1, 1}},
+      {{1, 2, 7, 9}, {2, 2}, {2, 2}, {0, 0, 0, 0}, {1, 1}, true},
+      {{2, 2, 9, 8}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}},
+      {{2, 2, 9, 8}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, true},
+      {{1, 2, 10, 11}, {3, 2}, {3, 3}, {1, 0, 1, 0}, {1, 1}, true},
+      {{1, 1, 9, 9}, {3, 3}, {1, 1}, {1, 1, 1, 1}, {2, 2}},
+      {{1, 2, 11, 7}, {2, 3}, {4, 3}, {1, 1, 1, 1}, {3, 1}},         // gaps between windows
+      {{1, 2, 11, 13}, {2, 2}, {5, 5}, {0, 0, 0, 0}, {2, 3}, true},  // gaps within windows
+      {{1, 1, 5, 6}, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}},          // many windows per element
+      {{1, 2, 12, 11}, {9, 8}, {3, 2}, {4, 4, 4, 4}, {1, 1}, true},  // too many taps to unroll
+      {{1, 1, 20, 19}, {17, 17}, {2, 3}, {8, 8, 8, 8}, {1, 1}},      // index of 32 bits
+      {{1, 1, 3, 3}, {4, 4}, {3, 3}, {1, 1, 1, 1}, {1, 1}, true},    // window larger than the input
+      {{1, 2, 9, 8}, {3, 2}, {2, 1}, {2, 0, 1, 2}, {2, 3}, true},    // asymmetric padding
+      {{1, 2, 8, 8}, {3, 3}, {2, 2}, {0, 0, 1, 1}, {1, 1}},
+      {{1, 2, 8, 8}, {3, 3}, {2, 2}, {2, 2, 0, 0}, {1, 1}},
   };
   return list;
 }
@@ -68,7 +71,8 @@ std::string pooled(int64_t size, int64_t kernel, int64_t stride, int64_t padding
                    bool ceil_mode) {
   return outcome_of(
       "MaxPool2d",
-      layer_attrs(Case{{}, {kernel, 1}, {stride, 1}, {padding, 0}, {dilation, 1}, ceil_mode}),
+      layer_attrs(
+          Case{{}, {kernel, 1}, {stride, 1}, {padding, 0, padding, 0}, {dilation, 1}, ceil_mode}),
       {f32({1, 1, size, 1})});
 }
 
@@ -90,14 +94,28 @@ TEST_CASE("MaxPool2d infers its output as PyTorch does", "[max_pool2d]") {
   CHECK(pooled(300, 256, 1, 0, 1, false) == "f32[1, 1, 45, 1], i32[1, 1, 45, 1]");
 }
 
+TEST_CASE("MaxPool2d pads as ONNX's auto_pad does", "[max_pool2d]") {
+  const auto padding = [](const std::string& word, int64_t size) {
+    const Attrs attrs =
+        attrs_of({{"kernel_size", pair(3, 2)}, {"stride", pair(2, 1)}, {"padding", word}});
+    return inferred("MaxPool2d", attrs, {f32({1, 1, size, size})}).integers("padding");
+  };
+  CHECK(padding("same_upper", 8) == Shape{0, 0, 1, 1});
+  CHECK(padding("same_lower", 8) == Shape{1, 1, 0, 0});
+  CHECK(padding("same_upper", 7) == Shape{1, 0, 1, 1});
+  CHECK(padding("valid", 7) == Shape{0, 0, 0, 0});
+}
+
 TEST_CASE("MaxPool2d says what is wrong", "[max_pool2d]") {
   const Attrs attrs = attrs_of({{"kernel_size", pair(2, 2)}});
   CHECK(outcome_of("MaxPool2d", attrs, {f32({4, 8})}) ==
         "the input must be [N, C, H, W], but is [4, 8]");
   CHECK(outcome_of("MaxPool2d", attrs, {f32({4, 8, 1, 5})}) ==
         "the kernel [2, 2] is larger than the padded input [1, 5]");
-  CHECK(pooled(9, 3, 1, 2, 1, false) ==
-        "padding is [2, 0], but must be at most half of kernel_size [3, 1]");
+  CHECK(pooled(9, 3, 1, 3, 1, false) ==
+        "padding is [3, 0, 3, 0], but must be smaller than kernel_size [3, 1]");
+  CHECK(pooled(9, 3, 1, 5, 2, false) ==
+        "padding is [5, 0, 5, 0], but must be smaller than kernel_size [3, 1], dilated to [5, 1]");
   CHECK(pooled(1, 3, 3, 1, 2, true) ==
         "a window with kernel_size [3, 1] and dilation [2, 1] covers nothing but padding of the "
         "input [1, 1, 1, 1]");
@@ -136,7 +154,7 @@ TEST_CASE("MaxPool2d with ties, NaN and infinity", "[max_pool2d]") {
     }
     check_lowering("MaxPool2d", layer_attrs(c), {input}, vectors(i % 2 == 0 ? 8 : 0), 0);
   }
-  const Case c = {{1, 1, 2, 8}, {2, 2}, {2, 2}, {0, 0}, {1, 1}};
+  const Case c = {{1, 1, 2, 8}, {2, 2}, {2, 2}, {0, 0, 0, 0}, {1, 1}};
   const ReferenceTensor input = tensor(c.input, {1, 1, kNan, 3, -kInfinity, -kInfinity, 0, -0.0,  //
                                                  1, 1, 5, kNan, -kInfinity, -kInfinity, -1, -2});
   for (int width : {0, 4, 8}) {
@@ -171,7 +189,7 @@ TEST_CASE("MaxPool2dGrad computes what its reference computes", "[max_pool2d]") 
 }
 
 TEST_CASE("MaxPool2d's gradient rule agrees with finite differences", "[max_pool2d][gradient]") {
-  for (size_t i : {0, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13}) {
+  for (size_t i : {0, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16}) {
     const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));

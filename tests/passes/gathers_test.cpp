@@ -74,7 +74,7 @@ TEST_CASE("the gradient of a pool whose windows overlap is neither cloned nor su
   Attrs attrs;
   attrs.set("kernel_size", std::vector<int64_t>{3, 3});
   attrs.set("stride", std::vector<int64_t>{1, 1});
-  attrs.set("padding", std::vector<int64_t>{1, 1});
+  attrs.set("padding", std::vector<int64_t>{1, 1, 1, 1});
   const ValueId conv = s.conv("conv", 2, s.conv("first", 2, s.input("x", {2, 1, 5, 5})));
   const ValueId pool = s.layer("MaxPool2d", "pool", attrs, {conv});
   const ValueId gradient = s.graph.add_input("gradient", s.graph.type(pool));

@@ -39,12 +39,15 @@ ReferenceTensor drawn(const Shape& shape, int64_t bound) {
   return tensor;
 }
 
+std::string pool_op(const PoolShape& s) { return s.average ? "AvgPool2d" : "MaxPool2d"; }
+
 Attrs pool_attrs(const PoolShape& s) {
   Attrs attrs;
   attrs.set("kernel_size", both(s.kernel_h, s.kernel_w));
   attrs.set("stride",
             both(s.stride_h ? s.stride_h : s.kernel_h, s.stride_w ? s.stride_w : s.kernel_w));
-  attrs.set("padding", both(s.pad_h, s.pad_w));
+  attrs.set("padding", std::vector<int64_t>{s.pad_h, s.pad_w, s.pad_h + s.more_bottom,
+                                            s.pad_w + s.more_right});
   attrs.set("dilation", both(s.dilation_h, s.dilation_w));
   attrs.set("ceil_mode", s.ceil_mode);
   return attrs;
@@ -65,12 +68,15 @@ ValueId upstream(Case& c, const ConvShape& s) {
       outputs(out[3], 0, s.pool.kernel_w, 1, s.pool.stride_w ? s.pool.stride_w : s.pool.kernel_w);
   const Shape pooled = {s.batch, s.out, h, w};
   const ValueId gradient = graph.add_input("gradient", f32(pooled));
-  const ValueId index = graph.add_input("index", {DType::u8, pooled});
-  c.fixed[index] = drawn(pooled, s.pool.kernel_h * s.pool.kernel_w);
   Attrs attrs = pool_attrs(s.pool);
   attrs.set("input_height", out[2]);
   attrs.set("input_width", out[3]);
-  return graph.add("MaxPool2dGrad", "pool_grad", attrs, {gradient, index})[0];
+  std::vector<ValueId> inputs = {gradient};
+  if (!s.pool.average) {
+    inputs.push_back(graph.add_input("index", {DType::u8, pooled}));
+    c.fixed[inputs[1]] = drawn(pooled, s.pool.kernel_h * s.pool.kernel_w);
+  }
+  return graph.add(pool_op(s.pool) + "Grad", "pool_grad", attrs, inputs)[0];
 }
 
 void add_update(Case& c, const Update& update, ValueId parameter, ValueId gradient) {
@@ -104,7 +110,8 @@ std::string to_string(const PoolShape& s) {
          std::to_string(s.stride_h) + "," + std::to_string(s.stride_w) + " pad " +
          std::to_string(s.pad_h) + "," + std::to_string(s.pad_w) + " dilation " +
          std::to_string(s.dilation_h) + "," + std::to_string(s.dilation_w) +
-         (s.ceil_mode ? " ceil" : "");
+         (s.ceil_mode ? " ceil" : "") + " more " + std::to_string(s.more_bottom) + "," +
+         std::to_string(s.more_right) + (s.average ? " average" : "");
 }
 
 std::string to_string(const ConvShape& s) {
@@ -132,7 +139,7 @@ Case conv_forward(const ConvShape& s) {
   }
   std::vector<ValueId> index;
   if (s.pool.kernel_h > 0) {
-    graph.outputs = graph.add("MaxPool2d", "pool", pool_attrs(s.pool), {graph.outputs[0]});
+    graph.outputs = graph.add(pool_op(s.pool), "pool", pool_attrs(s.pool), {graph.outputs[0]});
     index.assign(graph.outputs.begin() + 1, graph.outputs.end());
   }
   if (s.relu) graph.outputs = graph.add("ReLU", "relu", {}, {graph.outputs[0]});
@@ -155,6 +162,37 @@ Case conv_input_grad(const ConvShape& s) {
   if (s.relu) {
     const ValueId activation = graph.add_input("activation", f32(input_shape(s)));
     graph.outputs = graph.add("ReLUGrad", "relu_grad", {}, {graph.outputs[0], activation});
+  }
+  return c;
+}
+
+Case conv_transpose(const ConvShape& s) {
+  Case c;
+  c.text = "ConvTranspose2d " + to_string(s);
+  c.sum_length = s.out / s.groups * s.kernel_h * s.kernel_w;
+  Graph& graph = c.graph;
+  const ValueId input = graph.add_input("input", f32(output_shape(s)));
+  const ValueId kernel = graph.add_parameter("weight", weight("weight", weight_shape(s)));
+  const ValueId bias = s.bias ? graph.add_parameter("bias", weight("bias", {s.in})) : kNoValue;
+  Attrs attrs = window_attrs(s);
+  attrs.set("out_channels", s.in);
+  attrs.set("bias", s.bias);
+  const auto more = [](int64_t in, int64_t padding, int64_t kernel_size, int64_t dilation,
+                       int64_t stride) {
+    return (in + padding - (kernel_size - 1) * dilation - 1) % stride;
+  };
+  attrs.set("output_padding",
+            both(more(s.height, s.top + s.bottom, s.kernel_h, s.dilation_h, s.stride_h),
+                 more(s.width, s.left + s.right, s.kernel_w, s.dilation_w, s.stride_w)));
+  graph.outputs = graph.add("ConvTranspose2d", "conv", attrs, {input, kernel, bias});
+  if (s.residual) {
+    const ValueId other = graph.add_input("other", graph.type(graph.outputs[0]));
+    graph.outputs = graph.add("Add", "sum", {}, {graph.outputs[0], other});
+  }
+  if (s.relu) graph.outputs = graph.add("ReLU", "relu", {}, {graph.outputs[0]});
+  if (s.pool.kernel_h > 0) {
+    graph.outputs = graph.add(pool_op(s.pool), "pool", pool_attrs(s.pool), {graph.outputs[0]});
+    graph.outputs.resize(1);
   }
   return c;
 }
@@ -233,23 +271,29 @@ Case channel_sum(const Shape& shape, const Update& update) {
 
 Case pool(const Shape& input, const PoolShape& shape) {
   Case c;
-  c.text = "MaxPool2d " + cnnc::to_string(input) + to_string(shape);
+  c.text = pool_op(shape) + " " + cnnc::to_string(input) + to_string(shape);
   const ValueId images = c.graph.add_input("input", f32(input));
-  c.graph.outputs = c.graph.add("MaxPool2d", "pool", pool_attrs(shape), {images});
+  c.graph.outputs = c.graph.add(pool_op(shape), "pool", pool_attrs(shape), {images});
+  if (shape.average) {
+    c.sum_length = shape.kernel_h * shape.kernel_w;
+    c.tolerance = 1e-6;
+  }
   return c;
 }
 
 Case pool_grad(const Shape& input, const PoolShape& shape) {
   Case c = pool(input, shape);
-  c.text = "MaxPool2dGrad " + cnnc::to_string(input) + to_string(shape);
+  c.text = pool_op(shape) + "Grad " + cnnc::to_string(input) + to_string(shape);
   c.sum_length = shape.kernel_h * shape.kernel_w;
   Graph& graph = c.graph;
-  const ValueId index = graph.outputs[1];
-  const ValueId gradient = graph.add_input("gradient", graph.type(graph.outputs[0]));
+  const std::vector<ValueId> pooled = graph.outputs;
+  const ValueId gradient = graph.add_input("gradient", graph.type(pooled[0]));
   Attrs attrs = pool_attrs(shape);
   attrs.set("input_height", input[2]);
   attrs.set("input_width", input[3]);
-  graph.outputs = graph.add("MaxPool2dGrad", "pool_grad", attrs, {gradient, index});
+  std::vector<ValueId> inputs = {gradient};
+  inputs.insert(inputs.end(), pooled.begin() + 1, pooled.end());
+  graph.outputs = graph.add(pool_op(shape) + "Grad", "pool_grad", attrs, inputs);
   return c;
 }
 

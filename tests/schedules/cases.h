@@ -17,6 +17,8 @@ struct PoolShape {
   int64_t pad_h = 0, pad_w = 0;
   int64_t dilation_h = 1, dilation_w = 1;
   bool ceil_mode = false;
+  int64_t more_bottom = 0, more_right = 0;  // padding at the end, beyond that at the start
+  bool average = false;
 };
 
 // A convolution and what is around it.
@@ -51,6 +53,9 @@ struct Update {
 // The gradient flows through a pool if the shape has one, and through a ReLU of the input if
 // `relu`.
 [[nodiscard]] Case conv_input_grad(const ConvShape& shape);
+// The transposed convolution whose output has the shape's height and width: of `out` to `in`
+// channels.
+[[nodiscard]] Case conv_transpose(const ConvShape& shape);
 [[nodiscard]] Case conv_weight_grad(const ConvShape& shape, const Update& update);
 [[nodiscard]] Case linear_forward(const LinearShape& shape);
 [[nodiscard]] Case linear_input_grad(const LinearShape& shape);

@@ -1,57 +1,13 @@
 // Every family of schedules over awkward shapes, on every target that this machine runs.
 //
-// CNNC_TEST_SEED draws other random shapes, CNNC_TEST_CASES more of them (default 8 a group),
-// CNNC_TEST_TARGETS limits the targets.
+// CNNC_TEST_SEED draws other random shapes, CNNC_TEST_CASES more of them, CNNC_TEST_TARGETS limits
+// the targets.
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <iostream>
 
-#include "compiler/support/check.h"
-#include "compiler/support/diagnostics.h"
-#include "tests/schedules/cases.h"
+#include "tests/schedules/groups.h"
 
 namespace cnnc::test {
 namespace {
-
-constexpr Layout kRowMajor = Layout::row_major;
-constexpr Layout kChannelsLast = Layout::channels_last;
-
-int random_count() {
-  const char* text = std::getenv("CNNC_TEST_CASES");
-  return text ? static_cast<int>(std::strtol(text, nullptr, 10)) : 8;
-}
-
-void check(std::vector<Case> cases, const std::string& target, Caches caches = Caches::real) {
-  const std::vector<std::string> problems = problems_of(std::move(cases), target, caches);
-  for (const std::string& problem : problems) FAIL_CHECK(problem);
-  CHECK(problems.empty());
-}
-
-// The generator of one group of random cases on one target.
-std::mt19937 generator(const std::string& group, const std::string& target) {
-  std::seed_seq sequence(group.begin(), group.end());
-  std::mt19937 random(sequence);
-  random.discard(seed() * 97);
-  std::cout << "random cases: " << group << ", " << target << ", seed " << seed() << "\n"
-            << std::flush;
-  return random;
-}
-
-// In benchdnn's notation.
-ConvShape conv(const std::string& text) {
-  const Result<ConvProblem> problem = parse_problem(text);
-  CNNC_CHECK(problem.ok(), problem.ok() ? "" : render(problem.diagnostics()));
-  ConvShape shape;
-  static_cast<ConvProblem&>(shape) = *problem;
-  return shape;
-}
-
-ConvShape with_pool(ConvShape s, int64_t kernel_h, int64_t kernel_w) {
-  s.pool.kernel_h = kernel_h;
-  s.pool.kernel_w = kernel_w;
-  s.relu = true;
-  return s;
-}
 
 // The convolutions that a rule is most likely to get wrong.
 std::vector<ConvShape> awkward_convs() {
@@ -74,6 +30,8 @@ std::vector<ConvShape> awkward_convs() {
       conv("g17mb1ic17ih8oc17kh3ph1"),  // depthwise
       conv("g5mb1ic5ih6oc10kh3ph1"),    // two outputs per input
       with_pool(conv("g8mb1ic8ih8oc8kh3ph1"), 2, 2),
+      with_average(conv("mb1ic16ih8oc17kh3ph1"), 2, 2),
+      with_average(conv("mb1ic2ih9oc10kh3ph1"), 2, 1),
       // One tap, or one output, of a padded axis; see read_position in compiler/ops/window.h. The
       // last panel has a vector without a channel, where vectors have 4, 8 or 16 elements.
       with_pool(conv("mb1ic2ih8oc10kh1sh2ph1"), 2, 2),
@@ -219,11 +177,42 @@ std::vector<Case> plain_cases(int64_t n, std::mt19937& random) {
   cases.push_back(pool_grad({n, 4, 6, 7}, dilated));
   cases.push_back(pool_grad({n, 10, 8, 8}, gaps));
   cases.push_back(pool_grad({n, 2, 6, 6}, large));
+  PoolShape asymmetric{3, 3, 2, 2, 0, 1, 1, 1, false, 1, -1};
+  PoolShape average = overlapping, average_ceiling = ceiling, global{7, 6, 1, 1, 0, 0, 1, 1, false};
+  average.average = average_ceiling.average = global.average = true;
+  cases.push_back(pool({n, 3, 8, 8}, asymmetric));
+  cases.push_back(pool_grad({n, 3, 8, 8}, asymmetric));
+  asymmetric.average = true;
+  cases.push_back(pool({n, 5, 9, 9}, average));
+  cases.push_back(pool({n, 33, 7, 5}, average_ceiling));
+  cases.push_back(pool({n, 17, 8, 8}, asymmetric));
+  cases.push_back(pool({n, 100, 7, 6}, global));
+  cases.push_back(pool_grad({n, 5, 9, 9}, average));
+  cases.push_back(pool_grad({n, 17, 7, 5}, average_ceiling));
+  cases.push_back(pool_grad({n, 3, 8, 8}, asymmetric));
+  cases.push_back(pool_grad({n, 17, 7, 6}, global));
+  for (const Shape& shape : {Shape{n, 70, 7, 7}, Shape{n, 3, 1, 5}, Shape{n, 17, 8, 9}}) {
+    for (const std::vector<int64_t>& size : {Shape{1, 1}, Shape{3, 4}, Shape{2, 3}}) {
+      Attrs attrs;
+      attrs.set("output_size", size);
+      cases.push_back(unary("AdaptiveAvgPool2d", attrs, shape));
+      cases.back().sum_length = shape[2] * shape[3];
+      cases.back().tolerance = 1e-6;
+      cases.push_back(unary("AdaptiveMaxPool2d", attrs, shape));
+      attrs.set("input_height", shape[2]);
+      attrs.set("input_width", shape[3]);
+      cases.push_back(unary("AdaptiveAvgPool2dGrad", attrs, {n, shape[1], size[0], size[1]}));
+      cases.back().tolerance = 1e-6;
+    }
+  }
   for (int i = 0; i < random_count() / 4; ++i) {
     PoolShape shape = random_pool(random);
     if (shape.stride_h > shape.kernel_h) shape.stride_h = shape.kernel_h;
-    cases.push_back(pool({n, 3, 9, 10}, shape));
-    cases.push_back(pool_grad({n, 3, 9, 10}, shape));
+    for (const bool average_too : {false, true}) {
+      shape.average = average_too;
+      cases.push_back(pool({n, 3, 9, 10}, shape));
+      cases.push_back(pool_grad({n, 3, 9, 10}, shape));
+    }
   }
   Attrs dim;
   dim.set("dim", int64_t{1});
