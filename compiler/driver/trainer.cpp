@@ -6,6 +6,7 @@
 #include "cnnc_runtime.h"
 #include "compiler/codegen/jit.h"
 #include "compiler/driver/graphs.h"
+#include "compiler/driver/lr_schedule.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
 #include "compiler/driver/tuned_file.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr const char* kMetaSteps = "steps";
 constexpr const char* kMetaLearningRate = "lr";
+constexpr const char* kMetaSchedule = "lr_scheduler";
 constexpr const char* kMetaProgress = "progress";
 
 struct PoolDeleter {
@@ -42,13 +44,13 @@ std::vector<StateTensor> state_tensors(const Plan& plan) {
   return result;
 }
 
-using StepFunction = int (*)(const cnnc_context*, const float* images, const int32_t* target,
+using StepFunction = int (*)(const cnnc_context*, const float* images, const void* target,
                              const int32_t* count, const float* lr, const int32_t* step,
                              float* loss, void* state, void* workspace);
-using SeededStepFunction = int (*)(const cnnc_context*, const float* images, const int32_t* target,
+using SeededStepFunction = int (*)(const cnnc_context*, const float* images, const void* target,
                                    const int32_t* count, const float* lr, const int32_t* step,
                                    const int32_t* seed, float* loss, void* state, void* workspace);
-using EvaluateFunction = int (*)(const cnnc_context*, const float* images, const int32_t* target,
+using EvaluateFunction = int (*)(const cnnc_context*, const float* images, const void* target,
                                  const int32_t* count, float* output, float* loss, void* state,
                                  void* workspace);
 
@@ -84,10 +86,13 @@ struct Trainer::Impl {
   int64_t output_size = 0;
   int32_t seed = 0;
   int32_t steps = 0;
-  float lr = 0;
-  // A batch of the full size, for short ones.
+  float lr = 0;  // without its schedule
+  LrSchedule schedule;
+  TargetKind target_kind = TargetKind::classes;
+  int64_t target_size = 0;  // elements for each image
+  // A batch of the full size, for short ones. Targets of either kind have four bytes.
   std::vector<float> images;
-  std::vector<int32_t> labels;
+  std::vector<uint32_t> targets;
   std::vector<float> outputs;
 
   [[nodiscard]] float* tensor(const StateTensor& t) {
@@ -95,14 +100,19 @@ struct Trainer::Impl {
   }
 
   // A short batch is copied into one of full size: the compiled code may read all of it.
-  void pad(const float*& batch_images, const int32_t*& batch_labels, int64_t count) {
+  void pad(const float*& batch_images, const void*& batch_targets, int64_t count) {
     CNNC_CHECK(count >= 1 && count <= model.batch_size(), "a batch of 1 to batch_size() images");
     if (count == model.batch_size()) return;
     std::copy_n(batch_images, count * image_size, images.begin());
-    std::copy_n(batch_labels, count, labels.begin());
+    std::memcpy(targets.data(), batch_targets,
+                static_cast<size_t>(count * target_size) * sizeof(uint32_t));
     batch_images = images.data();
-    batch_labels = labels.data();
+    batch_targets = targets.data();
   }
+
+  double run_step(const float* batch_images, const void* batch_targets, int64_t count);
+  // The loss; `outputs` has the network's.
+  double run_evaluation(const float* batch_images, const void* batch_targets, int64_t count);
 };
 
 Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -138,9 +148,16 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
   impl->output_size = element_count(evaluation_plan.graph.type(evaluation_plan.outputs[0]).shape) /
                       model.batch_size();
   impl->images.resize(static_cast<size_t>(impl->image_size * model.batch_size()));
-  impl->labels.resize(static_cast<size_t>(model.batch_size()));
+  for (const ValueId id : step_plan.graph.inputs) {
+    const Value& value = step_plan.graph.values[id];
+    if (value.name != kTarget) continue;
+    impl->target_kind = value.type.dtype == DType::f32 ? TargetKind::values : TargetKind::classes;
+    impl->target_size = element_count(value.type.shape) / model.batch_size();
+  }
+  impl->targets.resize(static_cast<size_t>(impl->target_size * model.batch_size()));
   impl->outputs.resize(static_cast<size_t>(impl->output_size * model.batch_size()));
   impl->lr = static_cast<float>(model.learning_rate());
+  impl->schedule = LrSchedule(model.description().lr_scheduler);
   impl->seed = static_cast<int32_t>(options.seed);
 
   cnnc_pool* pool = nullptr;
@@ -160,59 +177,115 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
   return Trainer(std::move(impl));
 }
 
-double Trainer::step(const float* images, const int32_t* labels, int64_t count) {
-  Impl& impl = *impl_;
-  impl.pad(images, labels, count);
+double Trainer::Impl::run_step(const float* batch_images, const void* batch_targets,
+                               int64_t count) {
+  pad(batch_images, batch_targets, count);
   const auto count32 = static_cast<int32_t>(count);
+  const auto rate = static_cast<float>(schedule.rate(lr));
   float loss = 0;
   int status = 0;
-  if (impl.seeded) {
+  if (seeded) {
     // Every step drops other elements.
-    const auto seed = static_cast<int32_t>(static_cast<uint32_t>(impl.seed) * 2654435761u +
-                                           static_cast<uint32_t>(impl.steps));
-    status = reinterpret_cast<SeededStepFunction>(impl.step)(
-        &impl.context, images, labels, &count32, &impl.lr, &impl.steps, &seed, &loss,
-        impl.state.data(), impl.work.data());
+    const auto step_seed = static_cast<int32_t>(static_cast<uint32_t>(seed) * 2654435761u +
+                                                static_cast<uint32_t>(steps));
+    status = reinterpret_cast<SeededStepFunction>(step)(&context, batch_images, batch_targets,
+                                                        &count32, &rate, &steps, &step_seed, &loss,
+                                                        state.data(), work.data());
   } else {
-    status = reinterpret_cast<StepFunction>(impl.step)(&impl.context, images, labels, &count32,
-                                                       &impl.lr, &impl.steps, &loss,
-                                                       impl.state.data(), impl.work.data());
+    status = reinterpret_cast<StepFunction>(step)(&context, batch_images, batch_targets, &count32,
+                                                  &rate, &steps, &loss, state.data(), work.data());
   }
   check_status(status);
-  ++impl.steps;
+  ++steps;
+  schedule.end_step();
   return loss;
 }
 
-Evaluation Trainer::evaluate(const float* images, const int32_t* labels, int64_t count) {
-  Impl& impl = *impl_;
-  Evaluation result;
-  double loss_sum = 0;
-  for (int64_t first = 0; first < count; first += batch_size()) {
-    const int64_t size = std::min(batch_size(), count - first);
-    const float* batch_images = images + first * impl.image_size;
-    const int32_t* batch_labels = labels + first;
-    impl.pad(batch_images, batch_labels, size);
-    const auto size32 = static_cast<int32_t>(size);
-    float loss = 0;
-    check_status(reinterpret_cast<EvaluateFunction>(impl.evaluate)(
-        &impl.context, batch_images, batch_labels, &size32, impl.outputs.data(), &loss,
-        impl.state.data(), impl.work.data()));
-    loss_sum += static_cast<double>(loss) * static_cast<double>(size);
-    for (int64_t i = 0; i < size; ++i) {
-      const float* row = impl.outputs.data() + i * impl.output_size;
-      const int64_t best = std::max_element(row, row + impl.output_size) - row;
-      result.correct += best == batch_labels[i] ? 1 : 0;
+double Trainer::Impl::run_evaluation(const float* batch_images, const void* batch_targets,
+                                     int64_t count) {
+  pad(batch_images, batch_targets, count);
+  const auto count32 = static_cast<int32_t>(count);
+  float loss = 0;
+  check_status(reinterpret_cast<EvaluateFunction>(evaluate)(&context, batch_images, batch_targets,
+                                                            &count32, outputs.data(), &loss,
+                                                            state.data(), work.data()));
+  return loss;
+}
+
+double Trainer::step(const float* images, const int32_t* labels, int64_t count) {
+  CNNC_CHECK(impl_->target_kind == TargetKind::classes, "the loss compares with values");
+  return impl_->run_step(images, labels, count);
+}
+
+double Trainer::step(const float* images, const float* targets, int64_t count) {
+  CNNC_CHECK(impl_->target_kind == TargetKind::values, "the loss compares with classes");
+  return impl_->run_step(images, targets, count);
+}
+
+namespace {
+
+// Targets whose class has the greatest of the outputs, [classes, pixels].
+int64_t hits(const float* outputs, int64_t classes, const int32_t* targets, int64_t pixels) {
+  int64_t result = 0;
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+    int64_t best = 0;
+    for (int64_t c = 1; c < classes; ++c) {
+      if (outputs[c * pixels + pixel] > outputs[best * pixels + pixel]) best = c;
     }
+    result += best == targets[pixel] ? 1 : 0;
   }
-  result.count = count;
-  result.loss = count > 0 ? loss_sum / static_cast<double>(count) : 0;
   return result;
 }
 
+}  // namespace
+
+Evaluation Trainer::evaluate(const float* images, const int32_t* labels, int64_t count) {
+  Impl& impl = *impl_;
+  CNNC_CHECK(impl.target_kind == TargetKind::classes, "the loss compares with values");
+  Evaluation result;
+  for (int64_t first = 0; first < count; first += batch_size()) {
+    const int64_t size = std::min(batch_size(), count - first);
+    const int32_t* targets = labels + first * impl.target_size;
+    result.loss += static_cast<double>(size) *
+                   impl.run_evaluation(images + first * impl.image_size, targets, size);
+    for (int64_t i = 0; i < size; ++i) {
+      result.correct +=
+          hits(impl.outputs.data() + i * impl.output_size, impl.output_size / impl.target_size,
+               targets + i * impl.target_size, impl.target_size);
+    }
+  }
+  result.count = count;
+  result.targets = count * impl.target_size;
+  if (count > 0) result.loss /= static_cast<double>(count);
+  return result;
+}
+
+Evaluation Trainer::evaluate(const float* images, const float* targets, int64_t count) {
+  Impl& impl = *impl_;
+  CNNC_CHECK(impl.target_kind == TargetKind::values, "the loss compares with classes");
+  Evaluation result;
+  for (int64_t first = 0; first < count; first += batch_size()) {
+    const int64_t size = std::min(batch_size(), count - first);
+    result.loss +=
+        static_cast<double>(size) * impl.run_evaluation(images + first * impl.image_size,
+                                                        targets + first * impl.target_size, size);
+  }
+  result.count = count;
+  if (count > 0) result.loss /= static_cast<double>(count);
+  return result;
+}
+
+TargetKind Trainer::target_kind() const { return impl_->target_kind; }
+int64_t Trainer::target_size() const { return impl_->target_size; }
+void Trainer::end_epoch(double loss) { impl_->schedule.end_epoch(loss, impl_->lr); }
+int64_t Trainer::epochs_done() const { return impl_->schedule.epochs(); }
+void Trainer::set_length(int64_t steps_per_epoch, int64_t epochs) {
+  impl_->schedule.set_length(steps_per_epoch, epochs);
+}
 int64_t Trainer::batch_size() const { return impl_->model.batch_size(); }
 const Diagnostics& Trainer::notes() const { return impl_->notes; }
 int64_t Trainer::steps_done() const { return impl_->steps; }
-double Trainer::learning_rate() const { return impl_->lr; }
+double Trainer::learning_rate() const { return impl_->schedule.rate(impl_->lr); }
 void Trainer::set_learning_rate(double rate) { impl_->lr = static_cast<float>(rate); }
 
 namespace {
@@ -273,6 +346,7 @@ Status Trainer::save_checkpoint(const std::string& path, const std::string& prog
   std::snprintf(rate, sizeof rate, "%.9g", static_cast<double>(impl_->lr));
   const Metadata metadata = {{kMetaSteps, std::to_string(impl_->steps)},
                              {kMetaLearningRate, rate},
+                             {kMetaSchedule, impl_->schedule.state()},
                              {kMetaProgress, progress}};
   return write_safetensors(path, tensors_of(impl_->tensors, impl_->state.data(), true), metadata);
 }
@@ -293,10 +367,16 @@ Result<std::string> Trainer::load_checkpoint(const std::string& path) {
   } catch (const std::exception&) {
     return file_error(path, "is a damaged checkpoint: its steps or learning rate are no numbers");
   }
+  const auto schedule = file->metadata.find(kMetaSchedule);
+  LrSchedule restored = impl_->schedule;
+  if (schedule != file->metadata.end() && !restored.restore(schedule->second)) {
+    return file_error(path, "is a damaged checkpoint: it does not say where the learning rate was");
+  }
   const Status assigned = assign(impl_->tensors, impl_->state.data(), *file, path, true);
   if (!assigned) return assigned.diagnostics();
   impl_->steps = steps_done;
   impl_->lr = lr;
+  impl_->schedule = restored;
   const auto progress = file->metadata.find(kMetaProgress);
   return progress == file->metadata.end() ? std::string() : progress->second;
 }

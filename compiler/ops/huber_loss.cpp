@@ -29,8 +29,7 @@ Expr term(const Attrs& attrs, const Expr& x, const Expr& t, const Expr&) {
 Expr slope(const Attrs& attrs, const Expr& x, const Expr& t, const Expr&) {
   const auto delta = static_cast<float>(attrs.real("delta"));
   const Expr d = Halide::strict_float(x - t);
-  return Halide::select(Halide::strict_float(d >= delta), delta, Halide::strict_float(d <= -delta),
-                        -delta, d);
+  return or_nan(d, Halide::clamp(d, -delta, delta));
 }
 
 double reference_term(const Attrs& attrs, double x, double t, int64_t) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/ops/nan.h"
 #include "compiler/ops/update.h"
 
 namespace cnnc {
@@ -48,7 +49,7 @@ void lower(Lowering& lowering) {
     const Expr mean = lerp(update.states.back(), g, 1 - alpha);
     values.back() = mean;
     square = square - mean * mean;
-    square = Halide::select(Halide::strict_float(square < 0.f), 0.f, square);
+    square = or_nan(square, Halide::max(square, 0.f));
   }
   Expr change = Halide::strict_float(g / (Halide::sqrt(square) + eps));
   if (momentum != 0) {

@@ -34,8 +34,7 @@ Expr slope(const Attrs& attrs, const Expr& x, const Expr& t, const Expr&) {
     return Halide::select(Halide::strict_float(d > 0.f), 1.f, Halide::strict_float(d < 0.f), -1.f,
                           0.f);
   }
-  return Halide::select(Halide::strict_float(d >= beta), 1.f, Halide::strict_float(d <= -beta),
-                        -1.f, Halide::strict_float(d / beta));
+  return or_nan(d, Halide::clamp(Halide::strict_float(d / beta), -1.f, 1.f));
 }
 
 double reference_term(const Attrs& attrs, double x, double t, int64_t) {

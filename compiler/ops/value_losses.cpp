@@ -116,8 +116,4 @@ OpDef value_loss_grad(const std::string& name, std::vector<AttrSpec> attrs) {
   return op;
 }
 
-Expr or_nan(const Expr& x, const Expr& value) {
-  return Halide::select(Halide::strict_float(x != x), x, value);
-}
-
 }  // namespace cnnc

@@ -5,6 +5,7 @@
 // for the sum.
 #pragma once
 #include "compiler/ops/losses.h"
+#include "compiler/ops/nan.h"
 
 namespace cnnc {
 
@@ -24,8 +25,5 @@ void reference_value_loss_grad(ReferenceArgs& args, ReferenceTerm slope);
 // The records but for lower, gradient and reference.
 [[nodiscard]] OpDef value_loss(std::string name, std::string doc, std::vector<AttrSpec> attrs);
 [[nodiscard]] OpDef value_loss_grad(const std::string& name, std::vector<AttrSpec> attrs);
-
-// x where it is NaN, else `value`.
-[[nodiscard]] Halide::Expr or_nan(const Halide::Expr& x, const Halide::Expr& value);
 
 }  // namespace cnnc

@@ -155,6 +155,7 @@ class Trainer {
   // For a learning rate with a schedule ("lr_scheduler"): an epoch has ended, whose loss is `loss`;
   // and how long the training will be, which OneCycleLR asks for.
   void end_epoch(double loss);
+  [[nodiscard]] int64_t epochs_done() const;  // calls of end_epoch
   void set_length(int64_t steps_per_epoch, int64_t epochs);
 
   [[nodiscard]] int64_t batch_size() const;
