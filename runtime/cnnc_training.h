@@ -70,7 +70,9 @@ typedef struct cnnc_training {
   float learning_rate;  // of a new state
   size_t batch;         // images of a step
   size_t image_bytes, target_bytes, output_bytes;
-  size_t classes;  // outputs of an image, where targets are numbers of classes; else 0
+  // Where targets are numbers of classes: for each image, `pixels` of them, and outputs
+  // [classes][pixels]. Else both are 0.
+  size_t classes, pixels;
   size_t workspace_bytes;
   size_t images_place, targets_place, outputs_place;  // of a batch in the workspace
   size_t export_bytes;                                // of the weights as a safetensors file ...
@@ -99,8 +101,9 @@ cnnc_status cnnc_training_step(const cnnc_training* training, const cnnc_context
 
 typedef struct cnnc_evaluation {
   double loss;     // mean over the images
-  size_t correct;  // images whose greatest output is that of their class; 0 if there are no classes
-  size_t count;
+  size_t correct;  // targets whose class has the greatest output; 0 if there are no classes
+  size_t targets;  // that are classes: one for each image, or for each of its pixels
+  size_t count;    // images
 } cnnc_evaluation;
 
 // Loss and hits of any number of images.

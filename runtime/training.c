@@ -83,12 +83,20 @@ cnnc_status cnnc_training_step(const cnnc_training* training, const cnnc_context
   return status;
 }
 
-static size_t greatest(const float* values, size_t count) {
-  size_t best = 0;
-  for (size_t i = 1; i < count; ++i) {
-    if (values[i] > values[best]) best = i;
+// Targets of an image whose class has the greatest output.
+static size_t hits(const cnnc_training* training, const float* outputs, const uint8_t* targets) {
+  size_t correct = 0;
+  for (size_t pixel = 0; pixel < training->pixels; ++pixel) {
+    size_t best = 0;
+    for (size_t c = 1; c < training->classes; ++c) {
+      if (outputs[c * training->pixels + pixel] > outputs[best * training->pixels + pixel])
+        best = c;
+    }
+    int32_t label = 0;
+    copy_bytes(&label, targets + pixel * sizeof label, sizeof label);
+    correct += (int64_t)best == label;
   }
-  return best;
+  return correct;
 }
 
 // Runs the images in batches. Without targets they count as class 0 and nothing is evaluated;
@@ -124,16 +132,16 @@ static cnnc_status run_batches(const cnnc_training* training, const cnnc_context
       copy_bytes(outputs + done * output_values, staged, size * training->output_bytes);
     }
     loss_sum += (double)loss * (double)size;
-    for (size_t i = 0; targets != NULL && training->classes > 0 && i < size; ++i) {
-      int32_t label = 0;
-      copy_bytes(&label, (const uint8_t*)of_targets + i * sizeof label, sizeof label);
-      correct += (int64_t)greatest(results + i * training->classes, training->classes) == label;
+    for (size_t i = 0; targets != NULL && i < size; ++i) {
+      correct += hits(training, results + i * output_values,
+                      (const uint8_t*)of_targets + i * training->target_bytes);
     }
     done += size;
   }
   if (evaluation != NULL) {
     evaluation->loss = count > 0 ? loss_sum / (double)count : 0;
     evaluation->correct = correct;
+    evaluation->targets = count * training->pixels;
     evaluation->count = count;
   }
   return CNNC_OK;

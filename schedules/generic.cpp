@@ -4,8 +4,9 @@
 //   Params: tasks.
 //   An anchor's accumulator is computed per vector of the result, and so is any other stage with an
 //   element for each of the result. Further stages of kernels without an anchor (row maxima, sums)
-//   are computed per vector of the batch, or per image where the channels are innermost; what is
-//   reduced over the batch itself is computed first.
+//   are computed per vector of the batch, inside the loops over the arguments that they have, or
+//   per image where the channels are innermost; what is reduced over the batch itself is computed
+//   first. A stage called "a/b" is computed where the stage "a" adds a term.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -31,23 +32,51 @@ bool has_all_arguments(const Halide::Func& stage, const Halide::Func& result) {
   return true;
 }
 
-// Innermost: `vector`; then the other arguments; then the reductions.
+// Whether a stage with an element for each image, or more, has none for each value of `argument`.
+bool is_lacking(const std::map<std::string, Halide::Func>& stages, const Halide::Var& argument) {
+  for (const auto& [name, stage] : stages) {
+    if (stage.has_update_definition() && has_argument(stage, Halide::Var("n")) &&
+        !has_argument(stage, argument)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The stage "a" of a stage "a/b", null for others. A number may follow each name.
+Halide::Func* stage_around(std::map<std::string, Halide::Func>& stages, const std::string& name) {
+  const size_t end = name.find('/');
+  if (end == std::string::npos) return nullptr;
+  for (auto& [other, stage] : stages) {
+    if (other.substr(0, other.find('.')) == name.substr(0, end)) return &stage;
+  }
+  return nullptr;
+}
+
+enum class Reduction { outermost, innermost };
+
+// Innermost: `vector`; then the other arguments; then the reductions, unless they come before.
 template <class Stage>
 void order_loops(Stage stage, const Halide::Func& func, const Halide::Var& vector,
-                 const std::vector<Halide::RVar>& reduction) {
+                 const std::vector<Halide::RVar>& reduction,
+                 Reduction place = Reduction::outermost) {
   std::vector<Halide::VarOrRVar> order;
   if (has_argument(func, vector)) order.emplace_back(vector);
+  if (place == Reduction::innermost) order.insert(order.end(), reduction.begin(), reduction.end());
   for (const Halide::Var& argument : func.args()) {
     if (argument.name() != vector.name()) order.emplace_back(argument);
   }
-  for (const Halide::RVar& r : reduction) order.emplace_back(r);
+  if (place == Reduction::outermost) order.insert(order.end(), reduction.begin(), reduction.end());
   if (order.size() > 1) stage.reorder(order);
 }
 
-void schedule_stage(Halide::Func& stage, const Halide::Var& vector, int lanes,
-                    VectorDimension vectors) {
+void schedule_stage(Halide::Func& stage, Halide::Var vector, int lanes, VectorDimension vectors,
+                    Reduction place = Reduction::outermost) {
   stage.store_in(Halide::MemoryType::Register);
   store_vectors_innermost(stage, vectors);
+  if (vectors == VectorDimension::batch && has_argument(stage, Halide::Var("n"))) {
+    vector = Halide::Var("n");
+  }
   const bool vectorised = has_argument(stage, vector);
   if (vectorised) {
     order_loops(stage, stage, vector, {});
@@ -55,7 +84,7 @@ void schedule_stage(Halide::Func& stage, const Halide::Var& vector, int lanes,
   }
   for (int i = 0; i < stage.num_update_definitions(); ++i) {
     if (!vectorised) continue;
-    order_loops(stage.update(i), stage, vector, stage.rvars(i));
+    order_loops(stage.update(i), stage, vector, stage.rvars(i), place);
     stage.update(i).vectorize(vector, lanes, kGuard);
   }
 }
@@ -98,12 +127,13 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   for (const Var& argument : arguments) {
     if (argument.name() != vector.name()) others.push_back(argument);
   }
-  // Batch innermost: the vectors of the batch are the outermost loop where stages wait for it.
-  const auto waits = [&](const auto& named) {
-    return named.second.has_update_definition() && !has_all_arguments(named.second, result);
-  };
-  const bool vectors_outside =
-      !anchored && batch && std::any_of(funcs.stages.begin(), funcs.stages.end(), waits);
+  // Batch innermost: the vectors of the batch are the outermost loop where stages wait for it, and
+  // arguments that a stage lacks are looped inside those that it has.
+  const bool vectors_outside = !anchored && batch && !funcs.stages.empty();
+  if (vectors_outside) {
+    std::stable_partition(others.begin(), others.end(),
+                          [&](const Var& argument) { return is_lacking(funcs.stages, argument); });
+  }
   std::vector<Halide::VarOrRVar> order = {inner};
   if (!vectors_outside) order.emplace_back(outer);
   for (const Var& other : others) order.emplace_back(other);
@@ -112,16 +142,28 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   const bool parallel = params.tasks > 1 && order.size() > 1;
   const Var outermost = vectors_outside || others.empty() ? outer : others.back();
   if (parallel) result.parallel(outermost);
+  Var waiting = outer;  // the innermost loop over what all stages have
+  for (auto other = others.rbegin(); vectors_outside && other != others.rend(); ++other) {
+    if (!is_lacking(funcs.stages, *other)) waiting = *other;
+  }
 
   for (auto& [name, stage] : funcs.stages) {
     if (!stage.has_update_definition()) continue;
-    schedule_stage(stage, vector, lanes, problem.vectors);
-    if (anchored || has_all_arguments(stage, result)) {
-      stage.compute_at(result, vectors_outside && !others.empty() ? others.front() : outer);
-    } else if (has_argument(result, Var("n"))) {
-      stage.compute_at(result, outermost);
-    } else {
+    Halide::Func* adding = stage_around(funcs.stages, name);
+    const bool is_over_batch =
+        !has_argument(result, Var("n")) || (batch && !has_argument(stage, Var("n")));
+    const bool is_root = !anchored && !adding && is_over_batch && !has_all_arguments(stage, result);
+    schedule_stage(stage, vector, lanes, problem.vectors,
+                   is_root ? Reduction::innermost : Reduction::outermost);
+    if (adding) {
+      stage.compute_at(*adding, adding->rvars(0)[0]);
+    } else if (is_root) {
       stage.compute_root();
+      if (params.tasks > 1 && has_argument(stage, Var("y"))) stage.update().parallel(Var("y"));
+    } else if (anchored || (!batch && has_all_arguments(stage, result))) {
+      stage.compute_at(result, outer);
+    } else {
+      stage.compute_at(result, batch ? waiting : outermost);
     }
   }
 }

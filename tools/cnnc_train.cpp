@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cnnc/cnnc.h"
+#include "compiler/frontend/model.h"
 #include "tools/cli/stop_signal.h"
 #include "tools/cli/tool.h"
 #include "tools/cli/training.h"
@@ -219,6 +220,13 @@ int train_model(Options options, const std::string& resume_command) {
   Result<Trainer> trainer = Trainer::create(*model, options.trainer);
   if (!trainer) return cli::report(trainer.diagnostics());
   cli::report(trainer->notes());
+  if (trainer->target_kind() != TargetKind::classes || trainer->target_size() != 1) {
+    const std::string& loss = model->description().loss.op->name;
+    return cli::report({file_error(
+        options.data, "has one label for each image, but " + loss + " compares with " +
+                          std::to_string(trainer->target_size()) +
+                          (trainer->target_kind() == TargetKind::values ? " values" : " labels"))});
+  }
   if (options.resume) {
     const Result<std::string> loaded = trainer->load_checkpoint(options.resume_from);
     if (!loaded) return cli::report(loaded.diagnostics());

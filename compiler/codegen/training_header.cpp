@@ -138,9 +138,9 @@ class TrainingHeaderWriter : HeaderText {
          << net_.tensors.size() << ", UINT64_C(" << hexadecimal(n.tensors_id) << "), " << macro_
          << "_STATE_BYTES,\n    (float)" << float_text(n.learning_rate) << ", " << macro_
          << "_BATCH, " << n.image_bytes << ", " << n.target_bytes << ", " << n.output_bytes << ", "
-         << n.classes << ",\n    " << macro_ << "_WORKSPACE_BYTES, " << n.images_place << ", "
-         << n.targets_place << ", " << n.outputs_place << ",\n    " << macro_ << "_EXPORT_BYTES, "
-         << n.export_json_bytes << "};\n"
+         << n.classes << ", " << n.pixels << ",\n    " << macro_ << "_WORKSPACE_BYTES, "
+         << n.images_place << ", " << n.targets_place << ", " << n.outputs_place << ",\n    "
+         << macro_ << "_EXPORT_BYTES, " << n.export_json_bytes << "};\n"
          << "  return &training;\n}\n\n";
   }
 

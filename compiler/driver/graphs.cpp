@@ -1,5 +1,7 @@
 #include "compiler/driver/graphs.h"
 
+#include <algorithm>
+
 #include "compiler/passes/passes.h"
 
 namespace cnnc {
@@ -34,6 +36,24 @@ Status check_optimizer(const LayerDescription& optimizer) {
   return problems;
 }
 
+// The type of the targets that the loss takes for that output: classes or, where it does not take
+// these, values. What else is wrong, the loss itself says.
+Type target_type(const LayerDescription& loss, const Type& output) {
+  Type classes{DType::i32, {output.shape[0]}};
+  if (output.rank() == 4) {
+    classes.shape = output.shape;
+    classes.shape[1] = 1;
+  }
+  const auto takes = [&](const Type& target) {
+    Attrs attrs = loss.attrs;
+    set_defaults(attrs, loss.op->attrs);
+    const std::vector<Type> types = {output, target};
+    InferArgs args{attrs, types};
+    return loss.op->infer(args).ok();
+  };
+  return !takes(classes) && takes(output) ? output : classes;
+}
+
 // The inputs that training and evaluation share.
 struct Ends {
   ValueId target = kNoValue;
@@ -54,7 +74,9 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
   ends.output = graph.outputs[0];
   graph = pad_batch(std::move(graph), model.batch_size, rows, kImages, kCount);
   ends.count = graph.inputs.back();
-  const ValueId target = graph.add_input(kTarget, {DType::i32, {model.batch_size}});
+  Type of_target = target_type(model.loss, graph.type(ends.output));
+  of_target.shape[0] = model.batch_size;
+  const ValueId target = graph.add_input(kTarget, of_target);
   std::swap(graph.inputs[1], graph.inputs[2]);  // images, target, count
   Attrs attrs;
   attrs.set("rows", rows);
@@ -74,6 +96,25 @@ std::vector<ValueId> parameters_of(const Graph& graph) {
     if (graph.values[id].kind == ValueKind::parameter) result.push_back(static_cast<ValueId>(id));
   }
   return result;
+}
+
+// The parameters without weight decay; patterns that name none are errors.
+Result<std::vector<bool>> undecayed(const ModelDescription& model, const Graph& graph,
+                                    const std::vector<ValueId>& parameters) {
+  for (const std::string& pattern : model.weight_decay_exclude) {
+    if (pattern == "bias" || pattern == "norm") continue;
+    const std::vector<bool> named = parameters_named(graph, parameters, {pattern});
+    if (std::find(named.begin(), named.end(), true) != named.end()) continue;
+    std::vector<std::string> names;
+    for (const ValueId id : parameters) names.push_back(graph.values[id].name);
+    Diagnostic diagnostic =
+        error("weight_decay_exclude: no parameter is called \"" + pattern + "\"");
+    diagnostic.suggestion = nearest(pattern, names);
+    diagnostic.span = model.weight_decay_exclude_place.span;
+    diagnostic.pointer = model.weight_decay_exclude_place.pointer;
+    return diagnostic;
+  }
+  return parameters_named(graph, parameters, model.weight_decay_exclude);
 }
 
 }  // namespace
@@ -106,10 +147,14 @@ Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
   // Beyond this point every value has a type.
   graph = move_monotone_below_maximum(std::move(graph));
   const std::vector<ValueId> parameters = parameters_of(graph);
+  const Result<std::vector<bool>> without_decay = undecayed(model, graph, parameters);
+  if (!without_decay) return without_decay.diagnostics();
   Result<Gradients> differentiated = differentiate(std::move(graph), ends.loss, parameters);
   if (!differentiated) return differentiated.diagnostics();
-  graph = add_optimizer(std::move(differentiated->graph), *model.optimizer.op,
-                        model.optimizer.attrs, parameters, differentiated->of, lr, step);
+  graph = clip_gradients(std::move(differentiated->graph), differentiated->of,
+                         model.clip_grad_value, model.clip_grad_norm);
+  graph = add_optimizer(std::move(graph), *model.optimizer.op, model.optimizer.attrs, parameters,
+                        differentiated->of, lr, step, *without_decay);
   // Beyond this point the set of operations is final.
   graph = move_elementwise_above_views(std::move(graph));
   graph = sum_before_spreading(std::move(graph));

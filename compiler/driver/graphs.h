@@ -9,8 +9,10 @@ namespace cnnc {
 
 // Names of the inputs of the training graphs.
 inline constexpr const char* kImages = "images";  // f32[batch, ...]
-inline constexpr const char* kTarget = "target";  // i32[batch]
-inline constexpr const char* kCount = "count";    // i32[1]: images that count; the rest is padding
+// Classes, i32[batch] or, for an output [batch, C, H, W], i32[batch, 1, H, W]; or values, of the
+// output's type: as the loss takes them.
+inline constexpr const char* kTarget = "target";
+inline constexpr const char* kCount = "count";  // i32[1]: images that count; the rest is padding
 inline constexpr const char* kLearningRate = "lr";  // f32[1]
 inline constexpr const char* kStep = "step";        // i32[1]: from 0
 inline constexpr const char* kSeed = "seed";        // i32[1]: of dropout

@@ -5,6 +5,7 @@
 #include "cnnc/cnnc.h"
 #include "cnnc_training.h"
 #include "compiler/codegen/jit.h"
+#include "compiler/driver/lr_schedule.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
 #include "compiler/driver/tuned_file.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr const char* kMetaSteps = "steps";
 constexpr const char* kMetaLearningRate = "lr";
+constexpr const char* kMetaSchedule = "lr_scheduler";
 constexpr const char* kMetaProgress = "progress";
 
 struct PoolDeleter {
@@ -57,10 +59,17 @@ struct Trainer::Impl {
   AlignedMemory work;
   std::unique_ptr<cnnc_pool, PoolDeleter> pool;
   cnnc_context context{};
+  float lr = 0;  // without its schedule
+  LrSchedule schedule;
 
   [[nodiscard]] cnnc_training_state& progress() {
     return *reinterpret_cast<cnnc_training_state*>(state.data());
   }
+  [[nodiscard]] bool has_classes() const { return description.target.dtype == DType::i32; }
+  [[nodiscard]] int64_t target_size() const { return element_count(description.target.shape); }
+
+  double run_step(const float* images, const void* targets, int64_t count);
+  Evaluation run_evaluation(const float* images, const void* targets, int64_t count);
 };
 
 Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -85,6 +94,8 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
   program->description.numbers.build_id = program->blueprint.build_id();
   auto impl = std::make_unique<Impl>(model, std::move(*object), std::move(program->description));
   impl->notes = program->blueprint.notes();
+  impl->lr = static_cast<float>(model.learning_rate());
+  impl->schedule = LrSchedule(model.description().lr_scheduler);
   cnnc_pool* pool = nullptr;
   const cnnc_status status = cnnc_pool_create(thread_count(options.threads), &pool);
   if (status != CNNC_OK) return error(std::string("threads: ") + cnnc_status_string(status));
@@ -96,32 +107,60 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
   return Trainer(std::move(impl));
 }
 
-double Trainer::step(const float* images, const int32_t* labels, int64_t count) {
-  Impl& impl = *impl_;
-  CNNC_CHECK(count >= 1 && count <= batch_size(), "a batch of 1 to batch_size() images");
+double Trainer::Impl::run_step(const float* images, const void* targets, int64_t count) {
+  CNNC_CHECK(count >= 1 && count <= model.batch_size(), "a batch of 1 to batch_size() images");
+  progress().learning_rate = static_cast<float>(schedule.rate(lr));
   float loss = 0;
-  check_status(cnnc_training_step(&impl.training, &impl.context, impl.state.data(), images, labels,
-                                  static_cast<size_t>(count), &loss, impl.work.data(),
-                                  impl.training.workspace_bytes));
+  check_status(cnnc_training_step(&training, &context, state.data(), images, targets,
+                                  static_cast<size_t>(count), &loss, work.data(),
+                                  training.workspace_bytes));
+  schedule.end_step();
   return loss;
 }
 
-Evaluation Trainer::evaluate(const float* images, const int32_t* labels, int64_t count) {
-  Impl& impl = *impl_;
+Evaluation Trainer::Impl::run_evaluation(const float* images, const void* targets, int64_t count) {
   cnnc_evaluation found = {};
-  check_status(cnnc_training_evaluate(&impl.training, &impl.context, impl.state.data(), images,
-                                      labels, static_cast<size_t>(count), &found, impl.work.data(),
-                                      impl.training.workspace_bytes));
-  return {found.loss, static_cast<int64_t>(found.correct), static_cast<int64_t>(found.count)};
+  check_status(cnnc_training_evaluate(&training, &context, state.data(), images, targets,
+                                      static_cast<size_t>(count), &found, work.data(),
+                                      training.workspace_bytes));
+  return {found.loss, static_cast<int64_t>(found.correct), static_cast<int64_t>(found.count),
+          static_cast<int64_t>(found.targets)};
 }
 
+double Trainer::step(const float* images, const int32_t* labels, int64_t count) {
+  CNNC_CHECK(impl_->has_classes(), "the loss compares with values");
+  return impl_->run_step(images, labels, count);
+}
+
+double Trainer::step(const float* images, const float* targets, int64_t count) {
+  CNNC_CHECK(!impl_->has_classes(), "the loss compares with classes");
+  return impl_->run_step(images, targets, count);
+}
+
+Evaluation Trainer::evaluate(const float* images, const int32_t* labels, int64_t count) {
+  CNNC_CHECK(impl_->has_classes(), "the loss compares with values");
+  return impl_->run_evaluation(images, labels, count);
+}
+
+Evaluation Trainer::evaluate(const float* images, const float* targets, int64_t count) {
+  CNNC_CHECK(!impl_->has_classes(), "the loss compares with classes");
+  return impl_->run_evaluation(images, targets, count);
+}
+
+TargetKind Trainer::target_kind() const {
+  return impl_->has_classes() ? TargetKind::classes : TargetKind::values;
+}
+int64_t Trainer::target_size() const { return impl_->target_size(); }
+void Trainer::end_epoch(double loss) { impl_->schedule.end_epoch(loss, impl_->lr); }
+int64_t Trainer::epochs_done() const { return impl_->schedule.epochs(); }
+void Trainer::set_length(int64_t steps_per_epoch, int64_t epochs) {
+  impl_->schedule.set_length(steps_per_epoch, epochs);
+}
 int64_t Trainer::batch_size() const { return impl_->model.batch_size(); }
 const Diagnostics& Trainer::notes() const { return impl_->notes; }
 int64_t Trainer::steps_done() const { return impl_->progress().steps; }
-double Trainer::learning_rate() const { return impl_->progress().learning_rate; }
-void Trainer::set_learning_rate(double rate) {
-  impl_->progress().learning_rate = static_cast<float>(rate);
-}
+double Trainer::learning_rate() const { return impl_->schedule.rate(impl_->lr); }
+void Trainer::set_learning_rate(double rate) { impl_->lr = static_cast<float>(rate); }
 
 namespace {
 
@@ -178,9 +217,10 @@ Status Trainer::load_weights(const std::string& path) {
 Status Trainer::save_checkpoint(const std::string& path, const std::string& progress) const {
   // Nine digits give a float back exactly.
   char rate[32];
-  std::snprintf(rate, sizeof rate, "%.9g", static_cast<double>(impl_->progress().learning_rate));
+  std::snprintf(rate, sizeof rate, "%.9g", static_cast<double>(impl_->lr));
   const Metadata metadata = {{kMetaSteps, std::to_string(impl_->progress().steps)},
                              {kMetaLearningRate, rate},
+                             {kMetaSchedule, impl_->schedule.state()},
                              {kMetaProgress, progress}};
   return write_safetensors(path, tensors_of(impl_->description.tensors, impl_->state.data(), true),
                            metadata);
@@ -202,11 +242,17 @@ Result<std::string> Trainer::load_checkpoint(const std::string& path) {
   } catch (const std::exception&) {
     return file_error(path, "is a damaged checkpoint: its steps or learning rate are no numbers");
   }
+  const auto schedule = file->metadata.find(kMetaSchedule);
+  LrSchedule restored = impl_->schedule;
+  if (schedule != file->metadata.end() && !restored.restore(schedule->second)) {
+    return file_error(path, "is a damaged checkpoint: it does not say where the learning rate was");
+  }
   const Status assigned =
       assign(impl_->description.tensors, impl_->state.data(), *file, path, true);
   if (!assigned) return assigned.diagnostics();
   impl_->progress().steps = steps_done;
-  impl_->progress().learning_rate = lr;
+  impl_->lr = lr;
+  impl_->schedule = restored;
   const auto progress = file->metadata.find(kMetaProgress);
   return progress == file->metadata.end() ? std::string() : progress->second;
 }

@@ -71,7 +71,7 @@ TrainingDescription describe(const ModelDescription& model, const TrainingProgra
     result.image.note = "pixels from 0 to 1 (byte / 255); the network normalises them itself";
   }
   result.target = per_image(graph, graph.inputs[1], kTarget);
-  const bool has_classes = result.target.dtype == DType::i32 && result.target.shape.empty();
+  const bool has_classes = result.target.dtype == DType::i32;
   if (has_classes) result.target.note = "the number of the class";
   result.output = per_image(graph, program.evaluation.outputs[0], model.output);
   result.tensors = tensors_of(program.step);
@@ -86,7 +86,10 @@ TrainingDescription describe(const ModelDescription& model, const TrainingProgra
   n.image_bytes = static_cast<size_t>(bytes_of(result.image));
   n.target_bytes = static_cast<size_t>(bytes_of(result.target));
   n.output_bytes = static_cast<size_t>(bytes_of(result.output));
-  n.classes = has_classes ? static_cast<size_t>(element_count(result.output.shape)) : 0;
+  if (has_classes) {
+    n.pixels = static_cast<size_t>(element_count(result.target.shape));
+    n.classes = static_cast<size_t>(element_count(result.output.shape)) / n.pixels;
+  }
   n.images_place = aligned(std::max(program.blueprint.workspace_bytes(result.step_entry),
                                     program.blueprint.workspace_bytes(result.evaluate_entry)));
   n.targets_place = n.images_place + aligned(model.batch_size * bytes_of(result.image));

@@ -74,7 +74,8 @@ std::string value_text(const AttrSpec& spec) {
 
 std::string presence_text(const AttrSpec& spec) {
   if (has_default(spec)) return '`' + default_text(spec.fallback) + '`';
-  return spec.required ? "required" : "inferred";
+  if (spec.required) return "required";
+  return spec.kind == AttrKind::reals ? "none" : "inferred";
 }
 
 // "`kernel_size`, `stride` = 1".
@@ -85,8 +86,18 @@ std::string attributes_text(const OpDef& op) {
     if (has_default(spec)) {
       text += " = " + default_text(spec.fallback);
     } else if (!spec.required) {
-      text += " (inferred)";
+      text += spec.kind == AttrKind::reals ? " (optional)" : " (inferred)";
     }
+  }
+  return text;
+}
+
+std::string attribute_rows(const std::vector<AttrSpec>& specs) {
+  if (specs.empty()) return "";
+  std::string text = "\n| Attribute | Value | Default | |\n|---|---|---|---|\n";
+  for (const AttrSpec& spec : specs) {
+    text += "| `" + spec.name + "` | " + value_text(spec) + " | " + presence_text(spec) + " | " +
+            spec.doc + " |\n";
   }
   return text;
 }
@@ -110,14 +121,12 @@ std::string layer_reference() {
   for (const Heading& heading : kHeadings) {
     text += (text.empty() ? "### " : "\n### ") + std::string(heading.many) + "\n";
     for (const OpDef* op : ops_of_role(heading.role)) {
-      text += "\n#### " + op->name + "\n\n" + op->doc + "\n";
-      if (op->attrs.empty()) continue;
-      text += "\n| Attribute | Value | Default | |\n|---|---|---|---|\n";
-      for (const AttrSpec& spec : op->attrs) {
-        text += "| `" + spec.name + "` | " + value_text(spec) + " | " + presence_text(spec) +
-                " | " + spec.doc + " |\n";
-      }
+      text += "\n#### " + op->name + "\n\n" + op->doc + "\n" + attribute_rows(op->attrs);
     }
+  }
+  text += "\n### Schedulers of the learning rate\n";
+  for (const LrSchedulerSpec& spec : lr_scheduler_specs()) {
+    text += "\n#### " + spec.name + "\n\n" + spec.doc + "\n" + attribute_rows(spec.attrs);
   }
   return text;
 }

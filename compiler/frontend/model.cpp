@@ -8,6 +8,7 @@
 #include "compiler/frontend/json.h"
 #include "compiler/frontend/layer_order.h"
 #include "compiler/frontend/sections.h"
+#include "compiler/frontend/training_section.h"
 #include "compiler/support/files.h"
 
 namespace cnnc {
@@ -64,9 +65,17 @@ class ModelReader {
     if (const Json* layers = required("layers", "a list of layers")) read_layers(*layers);
     if (const Json* loss = root_.find("loss")) read_op(*loss, OpRole::loss, {}, model_.loss);
     if (const Json* optimizer = root_.find("optimizer")) {
-      read_op(*optimizer, OpRole::optimizer, {}, model_.optimizer);
+      read_op(*optimizer, OpRole::optimizer, {kWeightDecayExclude}, model_.optimizer);
+      const Json* exclude = optimizer->find(kWeightDecayExclude);
+      if (exclude) read_weight_decay_exclude(*exclude, root_, report_, model_);
     }
-    if (const Json* training = root_.find("training")) read_training(*training);
+    if (const Json* training = root_.find("training")) {
+      if (training->is(JsonKind::object)) {
+        read_training(*training, root_, report_, model_);
+      } else {
+        wrong(*training, "an object");
+      }
+    }
     if (const Json* weights = root_.find("weights")) read_weights(*weights);
     if (const Json* winograd = root_.find("winograd")) read_winograd(*winograd);
     return std::move(model_);
@@ -372,15 +381,6 @@ class ModelReader {
   }
 
   // ---- the rest
-
-  void read_training(const Json& json) {
-    if (!json.is(JsonKind::object)) return wrong(json, "an object");
-    ReadAttributes read = read_attributes(json, training_specs(), {}, "training", root_, report_);
-    set_defaults(read.attrs, training_specs());
-    // Absent where the value was wrong.
-    if (read.attrs.has("batch_size")) model_.batch_size = read.attrs.integer("batch_size");
-    if (read.attrs.has("epochs")) model_.epochs = read.attrs.integer("epochs");
-  }
 
   void read_weights(const Json& json) {
     if (!json.is(JsonKind::text) || json.text.empty() ||

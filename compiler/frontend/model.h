@@ -29,6 +29,16 @@ struct LayerDescription {
   std::map<std::string, Place> attr_places;  // of the attributes given
 };
 
+// How the learning rate changes: a type of lr_scheduler_specs().
+struct LrSchedulerDescription {
+  std::string type;       // empty: it does not
+  Attrs attrs;            // with defaults
+  bool per_step = false;  // else per epoch
+  // Of SequentialLR: each begins at its milestone, the first at 0.
+  std::vector<LrSchedulerDescription> schedulers;
+  Place place;
+};
+
 // A tensor has fewer than 2^31 elements.
 inline constexpr int64_t kMostElements = (int64_t{1} << 31) - 1;
 
@@ -52,8 +62,13 @@ struct ModelDescription {
   // Null op where the description has none.
   LayerDescription loss;
   LayerDescription optimizer;
+  std::vector<std::string> weight_decay_exclude;  // patterns of names, see parameters_named()
+  Place weight_decay_exclude_place;
   int64_t batch_size = 64;
   int64_t epochs = 1;
+  double clip_grad_norm = 0;  // 0: not limited
+  double clip_grad_value = 0;
+  LrSchedulerDescription lr_scheduler;
 
   std::string weights;  // path, or empty
   Place weights_place;

@@ -7,6 +7,7 @@
 
 #include "compiler/frontend/attribute_reader.h"
 #include "compiler/frontend/sections.h"
+#include "compiler/frontend/training_section.h"
 #include "compiler/support/check.h"
 
 namespace cnnc {
@@ -122,9 +123,51 @@ Schema op_schema(const OpDef& op) {
     properties["inputs"] = std::move(inputs);
     if (count.least > 1) required.push_back("inputs");
   }
+  if (op.role == OpRole::optimizer) {
+    properties[kWeightDecayExclude] = list_schema({{"type", "string"}, {"minLength", 1}}, 0, 0);
+    properties[kWeightDecayExclude]["description"] =
+        "Parameters without weight decay: \"bias\", \"norm\", or names, where * stands for any "
+        "characters.";
+  }
   Schema schema = object_schema(std::move(properties), std::move(required), op.attrs);
   if (!op.doc.empty()) schema["description"] = op.doc;
   return schema;
+}
+
+// One of the schedulers of the learning rate, as role_schema has ops.
+Schema lr_scheduler_schema() {
+  const Schema itself = {{"$ref", "#/$defs/lr_scheduler"}};
+  const Schema interval = {{"enum", {"epochs", "steps"}},
+                           {"description", "What the scheduler counts."}};
+  std::vector<std::string> names;
+  Schema cases = Schema::array();
+  const auto add = [&](const std::string& name, Schema schema) {
+    names.push_back(name);
+    cases.push_back(
+        {{"if", {{"properties", {{"type", {{"const", name}}}}}, {"required", {"type"}}}},
+         {"then", std::move(schema)}});
+  };
+  for (const LrSchedulerSpec& spec : lr_scheduler_specs()) {
+    Schema schema = object_schema({{"type", {{"const", spec.name}}}, {"interval", interval}},
+                                  {"type"}, spec.attrs);
+    schema["properties"]["interval"]["default"] = spec.per_step ? "steps" : "epochs";
+    schema["description"] = spec.doc;
+    add(spec.name, std::move(schema));
+  }
+  const Schema milestone = {{"type", "integer"}, {"minimum", 1}};
+  Schema sequence =
+      object_schema({{"type", {{"const", kSequentialLr}}},
+                     {"interval", interval},
+                     {"schedulers", list_schema(itself, 1, 0)},
+                     {"milestones", {{"anyOf", {milestone, list_schema(milestone, 1, 0)}}}}},
+                    {"type", "schedulers", "milestones"}, {});
+  sequence["description"] = "one scheduler after the other; the next begins at each milestone";
+  add(kSequentialLr, std::move(sequence));
+  return {{"description", "How the learning rate changes."},
+          {"type", "object"},
+          {"properties", {{"type", {{"enum", names}}}}},
+          {"required", {"type"}},
+          {"allOf", std::move(cases)}};
 }
 
 // One of the ops of that role. The type picks the schema, so that errors speak of that op alone.
@@ -161,7 +204,8 @@ std::string model_schema() {
   layers["description"] =
       "The layers. Each reads the one before unless it has \"inputs\"; the last one listed gives "
       "the output.";
-  Schema training = object_schema(Schema::object(), Schema::array(), training_specs());
+  Schema training = object_schema({{kLrScheduler, {{"$ref", "#/$defs/lr_scheduler"}}}},
+                                  Schema::array(), training_specs());
   training["description"] = "How cnnc-train trains, where it is not told otherwise.";
   const Schema properties = {
       {"$schema", {{"type", "string"}, {"description", "Ignored; for editors."}}},
@@ -183,7 +227,7 @@ std::string model_schema() {
         {"default", "auto"},
         {"description",
          "Whether inference may use Winograd's algorithm, which is faster and rounds more."}}}};
-  Schema definitions = Schema::object();
+  Schema definitions = {{"lr_scheduler", lr_scheduler_schema()}};
   for (OpRole role : {OpRole::layer, OpRole::loss, OpRole::optimizer}) {
     for (const OpDef* op : ops_of_role(role)) definitions[op->name] = op_schema(*op);
   }

@@ -35,7 +35,15 @@ const std::vector<AttrSpec>& training_specs() {
     epochs.name = "epochs";
     epochs.fallback = int64_t{1};
     epochs.doc = "how often training goes through the data";
-    return std::vector<AttrSpec>{batch, epochs};
+    AttrSpec norm;
+    norm.name = "clip_grad_norm";
+    norm.kind = AttrKind::real;
+    norm.least = 1e-30;
+    norm.doc = "the greatest norm of all gradients together; longer ones are scaled down to it";
+    AttrSpec value = norm;
+    value.name = "clip_grad_value";
+    value.doc = "the greatest magnitude of an element of a gradient; greater ones are cut";
+    return std::vector<AttrSpec>{batch, epochs, norm, value};
   }();
   return kSpecs;
 }

@@ -17,6 +17,17 @@ inline constexpr const char* kNamePattern = "^[A-Za-z][A-Za-z0-9_]*$";  // for l
 [[nodiscard]] const std::vector<AttrSpec>& input_specs();
 [[nodiscard]] const std::vector<AttrSpec>& training_specs();
 
+// A type of "lr_scheduler".
+struct LrSchedulerSpec {
+  std::string name;  // PyTorch's
+  std::string doc;
+  std::vector<AttrSpec> attrs;
+  bool per_step = false;  // unless "interval" says otherwise
+};
+[[nodiscard]] const std::vector<LrSchedulerSpec>& lr_scheduler_specs();
+// SequentialLR has "schedulers", a list of others, and "milestones" between them.
+inline constexpr const char* kSequentialLr = "SequentialLR";
+
 // The ops that may stand somewhere, in the order of ops.def.
 [[nodiscard]] std::vector<const OpDef*> ops_of_role(OpRole role);
 [[nodiscard]] std::vector<std::string> names_of_role(OpRole role);

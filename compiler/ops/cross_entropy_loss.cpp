@@ -1,17 +1,16 @@
 // CrossEntropyLoss and its gradient. Tested by tests/ops/cross_entropy_loss_test.cpp.
 //
-// With p = softmax(input(n)), q(j) = (1 - label_smoothing) * [j = target(n)] + label_smoothing / C
-// and the rows n < count (all rows where count is absent):
-//   loss = scale * sum over n, j of -q(j) * log p(j)      gradient(n, j) = scale * (p(j) - q(j))
-// where scale is 1 / count for the mean and 1 for the sum. Other rows have gradient 0; they must be
-// finite. A target outside [0, C) is taken as the nearest class: callers check their targets.
-//
-// The loss is the end of a graph: its own gradient is 1, whatever is said to flow into it.
+// With p = softmax(input(n)), w the weights of the classes, and for the targets that count
+//   q(j) = w(j) * ((1 - label_smoothing) * [j = target(n)] + label_smoothing / C)
+//   loss = scale * sum over n, j of -q(j) * log p(j)
+//   gradient(n, j) = scale * (p(j) * sum of q - q(j))
+// where scale is 1 / the sum of w(target(n)) for the mean and 1 for the sum. Of images, n runs over
+// the pixels.
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/ops/class_losses.h"
 #include "compiler/ops/exponentials.h"
-#include "compiler/ops/rules.h"
 
 namespace cnnc {
 namespace {
@@ -22,147 +21,162 @@ using Halide::RDom;
 using Halide::Var;
 
 std::vector<AttrSpec> loss_attrs() {
-  return {
-      choice("reduction", "mean", {"mean", "sum"}, "mean or sum over the batch"),
-      attribute("label_smoothing", AttrKind::real, 0.0, {0, 1},
-                "share of the target that is spread evenly over all classes"),
-  };
-}
-
-Diagnostics check_inputs(const InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kRowForm});
-  if (!problems.empty()) return problems;
-  problems = expect_type(args, 1, "target", {DType::i32, {args.inputs[0].shape[0]}});
-  if (problems.empty() && is_given(args, 2)) {
-    problems = expect_type(args, 2, "count", {DType::i32, {1}});
-  }
-  return problems;
+  std::vector<AttrSpec> attrs = class_loss_attrs();
+  attrs.push_back(attribute("label_smoothing", AttrKind::real, 0.0, {0, 1},
+                            "share of the target that is spread evenly over all classes"));
+  return attrs;
 }
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  const Diagnostics problems = check_inputs(args);
+  const Diagnostics problems = check_class_loss(args);
   if (!problems.empty()) return problems;
   return outputs_of({{DType::f32, {1}}});
 }
 
 Result<std::vector<Type>> infer_grad(InferArgs& args) {
-  const Diagnostics problems = check_inputs(args);
+  const Diagnostics problems = check_class_loss(args);
   if (!problems.empty()) return problems;
   return outputs_of({args.inputs[0]});
 }
 
-// By what a sum over rows is divided. The divisions are strict, so that a count known at compile
-// time and one read at run time give the same bits.
-Expr divisor(const Lowering& lowering) {
-  if (lowering.attrs().text("reduction") == "sum") return 1.f;
-  const Func count = input_or_none(lowering, 2);
-  return Halide::cast<float>(count.defined() ? Expr(count(0))
-                                             : constant(lowering.input_types[0].shape[0]));
+// The sum of the weights of all classes.
+double sum_of_weights(const Attrs& attrs, int64_t classes) {
+  double sum = 0;
+  for (int64_t j = 0; j < classes; ++j) sum += channel_number(attrs, "weight", j);
+  return sum;
 }
 
-// `value` in the rows that count, else 0.
-Expr in_counted_rows(const Lowering& lowering, const Expr& n, const Expr& value) {
-  const Func count = input_or_none(lowering, 2);
-  return count.defined() ? Halide::select(n < count(0), value, 0.f) : value;
-}
-
-Expr target_class(const Lowering& lowering, const Expr& n) {
+// A pixel's sum of q, given the weight of its target.
+Expr sum_of_q(const Lowering& lowering, const Expr& weight) {
   const int64_t classes = lowering.input_types[0].shape[1];
-  return Halide::clamp(lowering.inputs[1](n), 0, constant(classes - 1));
+  const double smoothing = lowering.attrs().real("label_smoothing");
+  if (smoothing == 0) return weight;
+  const double spread =
+      smoothing / static_cast<double>(classes) * sum_of_weights(lowering.attrs(), classes);
+  return static_cast<float>(1 - smoothing) * weight + static_cast<float>(spread);
+}
+
+// Those of the stages that a sum of images computes pixel by pixel.
+void nest_in_partial(Lowering& lowering, const std::vector<std::string>& names) {
+  if (lowering.input_types[0].rank() != 4) return;
+  for (const std::string& name : names) {
+    const auto found = lowering.stages.find(name);
+    if (found == lowering.stages.end()) continue;
+    lowering.stages["partial/" + name] = found->second;
+    lowering.stages.erase(found);
+  }
+}
+
+// The mean of the logits over the classes, by weight, as the stage "mean_logit".
+Func mean_logit(Lowering& lowering, size_t c) {
+  const Type& type = lowering.input_types[0];
+  RDom r(0, constant(type.shape[1]), "r");
+  std::vector<Var> rest = variables(type.rank());
+  Place source = as_exprs(rest);
+  rest.erase(rest.begin() + static_cast<int64_t>(c));
+  source[c] = r;
+  Func mean("mean_logit");
+  mean(rest) = 0.f;
+  mean(rest) += at(lowering.inputs[0], source) * channel_number(lowering.attrs(), "weight", r) *
+                (1.f / static_cast<float>(type.shape[1]));
+  lowering.stages["mean_logit"] = mean;
+  return mean;
 }
 
 void lower(Lowering& lowering) {
-  const Shape& in = lowering.input_types[0].shape;
-  const Var n("n"), c("c");
   const float smoothing = static_cast<float>(lowering.attrs().real("label_smoothing"));
-  const Func input = lowering.inputs[0];
-  const Exponentials exponentials = add_exponentials(lowering, 0);
+  const size_t c = channel_argument(lowering.input_types[0].shape.size());
+  const Exponentials exponentials = add_exponentials(lowering, static_cast<int64_t>(c));
+  Func mean;
+  if (smoothing != 0) mean = mean_logit(lowering, c);
 
-  const Expr log_sum = exponentials.maximum(n) + log_or_nan(exponentials.sum(n));
-  Expr expected = input(target_class(lowering, n), n);
-  if (smoothing != 0) {
-    RDom r(0, constant(in[1]), "r");
-    Func mean("mean_logit");
-    mean(n) = 0.f;
-    mean(n) += input(r, n) * (1.f / static_cast<float>(in[1]));
-    lowering.stages["mean_logit"] = mean;
-    expected = (1.f - smoothing) * expected + smoothing * mean(n);
-  }
-  RDom q(0, constant(in[0]), "q");
-  Func row_loss("row_loss"), total("total"), output("cross_entropy_loss");
-  row_loss(n) = in_counted_rows(lowering, n, log_sum - expected);
-  total(c) = 0.f;
-  total(c) += row_loss(q);
-  output(c) = Halide::strict_float(total(c) / divisor(lowering));
-  lowering.stages["row_loss"] = row_loss;
-  lowering.stages["total"] = total;
+  const Expr total = sum_of_terms(lowering, 1, [&](const Place& place) {
+    const ClassTarget target = class_target(lowering, place);
+    const Place rest = without(place, static_cast<int64_t>(c));
+    Place expected_place = place;
+    expected_place[c] = target.index;
+    const Expr log_sum = at(exponentials.maximum, rest) + log_or_nan(at(exponentials.sum, rest));
+    Expr expected = at(lowering.inputs[0], expected_place);
+    if (lowering.attrs().has("weight")) expected *= target.weight;
+    if (smoothing != 0) expected = (1.f - smoothing) * expected + smoothing * at(mean, rest);
+    Expr weighted = log_sum;
+    if (lowering.attrs().has("weight")) weighted *= sum_of_q(lowering, target.weight);
+    return where(target.counts, weighted - expected);
+  });
+  nest_in_partial(lowering, {"maximum", "sum", "mean_logit"});
+  Func output("cross_entropy_loss");
+  output(Var("c")) = Halide::strict_float(total / class_loss_divisor(lowering));
   lowering.outputs = {output};
 }
 
 void lower_grad(Lowering& lowering) {
-  const Var c("c"), n("n");
-  const float classes = static_cast<float>(lowering.input_types[0].shape[1]);
-  const float smoothing = static_cast<float>(lowering.attrs().real("label_smoothing"));
-  const Exponentials exponentials = add_exponentials(lowering, 0);
-  const Expr centred = lowering.inputs[0](c, n) - exponentials.maximum(n);
-  const Expr softmax = Halide::strict_float(exp_or_nan(centred) / exponentials.sum(n));
-  Expr wanted = Halide::select(target_class(lowering, n) == c, 1.f - smoothing, 0.f);
-  if (smoothing != 0) wanted += smoothing / classes;
-  const Expr scale = Halide::strict_float(1.f / divisor(lowering));
+  const std::vector<Var> vars = variables(lowering.output_types[0].rank());
+  const Place place = as_exprs(vars);
+  const size_t c = channel_argument(place.size());
+  const int64_t classes = lowering.input_types[0].shape[1];
+  const double smoothing = lowering.attrs().real("label_smoothing");
+  const Exponentials exponentials = add_exponentials(lowering, static_cast<int64_t>(c));
+  const Place rest = without(place, static_cast<int64_t>(c));
+  const Expr centred = at(lowering.inputs[0], place) - at(exponentials.maximum, rest);
+  const Expr softmax = Halide::strict_float(exp_or_nan(centred) / at(exponentials.sum, rest));
+  const ClassTarget target = class_target(lowering, place);
+  Expr wanted = Halide::select(target.index == place[c], static_cast<float>(1 - smoothing), 0.f);
+  if (smoothing != 0) {
+    wanted += static_cast<float>(smoothing) / static_cast<float>(classes);
+  }
+  Expr difference = softmax - wanted;
+  if (lowering.attrs().has("weight")) {
+    difference = softmax * sum_of_q(lowering, target.weight) -
+                 wanted * channel_number(lowering.attrs(), "weight", place[c]);
+  }
+  const Expr scale = Halide::strict_float(1.f / class_loss_divisor(lowering));
   Func output("cross_entropy_loss_grad");
-  output(c, n) = in_counted_rows(lowering, n, (softmax - wanted) * scale);
+  output(vars) = where(target.counts, difference * scale);
   lowering.outputs = {output};
 }
 
 std::vector<ValueId> gradient(GradientArgs& args) {
-  std::vector<ValueId> result = no_gradients(args.node);
-  if (!is_wanted(args, 0)) return result;
-  const Node node = args.node;  // nodes move as others are added
-  result[0] =
-      args.graph.add("CrossEntropyLossGrad", node.name + ".grad_input", node.attrs, node.inputs)[0];
-  return result;
+  return loss_gradient(args, "CrossEntropyLossGrad");
 }
 
-// Calls visit(n, j, log p(j), q(j)) for the rows that count.
+// Calls visit(index, log p(j), q(j)) for the classes of all targets that count.
 template <class Visit>
 void for_each_class(const ReferenceArgs& args, Visit visit) {
-  const ReferenceTensor& input = *args.inputs[0];
-  const int64_t classes = input.shape[1];
+  const std::vector<double>& input = args.inputs[0]->data;
+  const int64_t classes = args.inputs[0]->shape[1];
   const double smoothing = args.attrs.real("label_smoothing");
-  int64_t rows = input.shape[0];
-  if (args.inputs.size() > 2 && args.inputs[2]) {
-    rows = std::min(rows, static_cast<int64_t>(args.inputs[2]->data[0]));
-  }
-  for (int64_t n = 0; n < rows; ++n) {
-    const double* row = &input.data[n * classes];
-    const double maximum = *std::max_element(row, row + classes);
-    double sum = 0;
-    for (int64_t j = 0; j < classes; ++j) sum += std::exp(row[j] - maximum);
-    const int64_t target =
-        std::clamp(static_cast<int64_t>(args.inputs[1]->data[n]), int64_t{0}, classes - 1);
+  for_each_target(args, [&](int64_t first, int64_t stride, int64_t target, double) {
+    double maximum = input[first], sum = 0;
+    for (int64_t j = 0; j < classes; ++j) maximum = std::max(maximum, input[first + j * stride]);
+    for (int64_t j = 0; j < classes; ++j) sum += std::exp(input[first + j * stride] - maximum);
     for (int64_t j = 0; j < classes; ++j) {
-      visit(n, j, row[j] - maximum - std::log(sum),
-            (j == target ? 1 - smoothing : 0) + smoothing / static_cast<double>(classes));
+      const double share =
+          (j == target ? 1 - smoothing : 0) + smoothing / static_cast<double>(classes);
+      visit(first + j * stride, input[first + j * stride] - maximum - std::log(sum),
+            share * channel_number(args.attrs, "weight", j));
     }
-  }
-}
-
-double scale(const ReferenceArgs& args) {
-  if (args.attrs.text("reduction") == "sum") return 1;
-  if (args.inputs.size() > 2 && args.inputs[2]) return 1 / args.inputs[2]->data[0];
-  return 1 / static_cast<double>(args.inputs[0]->shape[0]);
+  });
 }
 
 void reference(ReferenceArgs& args) {
   double& loss = args.outputs[0].data[0];
-  for_each_class(args, [&](int64_t, int64_t, double log_p, double q) { loss -= q * log_p; });
-  loss *= scale(args);
+  for_each_class(args, [&](int64_t, double log_p, double q) { loss -= q * log_p; });
+  loss *= class_loss_scale(args);
 }
 
 void reference_grad(ReferenceArgs& args) {
-  ReferenceTensor& output = args.outputs[0];
-  for_each_class(args, [&](int64_t n, int64_t j, double log_p, double q) {
-    output.data[n * output.shape[1] + j] = (std::exp(log_p) - q) * scale(args);
+  const double scale = class_loss_scale(args);
+  const int64_t classes = args.inputs[0]->shape[1];
+  const double smoothing = args.attrs.real("label_smoothing");
+  const double spread =
+      smoothing / static_cast<double>(classes) * sum_of_weights(args.attrs, classes);
+  std::vector<double> weights(args.outputs[0].data.size());
+  for_each_target(args, [&](int64_t first, int64_t stride, int64_t, double weight) {
+    for (int64_t j = 0; j < classes; ++j) weights[first + j * stride] = weight;
+  });
+  for_each_class(args, [&](int64_t index, double log_p, double q) {
+    const double sum = (1 - smoothing) * weights[index] + spread;
+    args.outputs[0].data[index] = (std::exp(log_p) * sum - q) * scale;
   });
 }
 

@@ -2,32 +2,27 @@
 #include "compiler/passes/passes.h"
 
 namespace cnnc {
-namespace {
-
-bool uses_momentum(const Attrs& attrs) {
-  return !attrs.has("momentum") || attrs.real("momentum") != 0;
-}
-
-}  // namespace
 
 Graph add_optimizer(Graph graph, const OpDef& optimizer, const Attrs& attrs,
                     const std::vector<ValueId>& parameters, const std::vector<ValueId>& gradients,
-                    ValueId learning_rate, ValueId step) {
+                    ValueId learning_rate, ValueId step, const std::vector<bool>& undecayed) {
   CNNC_CHECK(parameters.size() == gradients.size(), "one gradient per parameter");
   Attrs all = attrs;
   set_defaults(all, optimizer.attrs);
+  Attrs without_decay = all;
+  if (all.has("weight_decay")) without_decay.set("weight_decay", 0.0);
   for (size_t i = 0; i < parameters.size(); ++i) {
     if (gradients[i] == kNoValue) continue;
     const std::string name = graph.values[parameters[i]].name;
     const Type type = graph.type(parameters[i]);
     std::vector<ValueId> inputs = {parameters[i]};
-    for (size_t k = 1; k < optimizer.outputs.size(); ++k) {  // output k overwrites input k
-      const OpInput& state = optimizer.inputs[k];
-      const bool absent = state.optional && !uses_momentum(all);
-      inputs.push_back(absent ? kNoValue : graph.add_state(name + "." + state.name, type));
+    for (const ParameterSpec& state : optimizer.parameters(all, {type})) {
+      inputs.push_back(graph.add_state(name + "." + state.name, {DType::f32, state.shape}));
     }
+    inputs.resize(optimizer.outputs.size(), kNoValue);  // slots of states that are not kept
     inputs.insert(inputs.end(), {gradients[i], learning_rate, step});
-    for (ValueId updated : graph.add(optimizer.name, name + ".update", all, inputs)) {
+    const Attrs& own = i < undecayed.size() && undecayed[i] ? without_decay : all;
+    for (ValueId updated : graph.add(optimizer.name, name + ".update", own, inputs)) {
       graph.outputs.push_back(updated);
     }
   }

@@ -49,12 +49,26 @@ struct Gradients {
 
 // Appends an update of each parameter that has a gradient, as a node of `optimizer` whose inputs
 // are parameter, its states, gradient, learning rate and step, and whose output k overwrites input
-// k. States (values "<parameter>.<input>", such as conv1.weight.momentum_buffer) are made unless
-// optional and "momentum" is 0. The updates are outputs of the graph, and so stay alive.
+// k. States (values "<parameter>.<state>", such as conv1.weight.momentum_buffer) are made as
+// OpDef::parameters lists them. Parameter i is updated with a "weight_decay" of 0 where
+// undecayed[i]. The updates are outputs of the graph, and so stay alive.
 [[nodiscard]] Graph add_optimizer(Graph graph, const OpDef& optimizer, const Attrs& attrs,
                                   const std::vector<ValueId>& parameters,
                                   const std::vector<ValueId>& gradients, ValueId learning_rate,
-                                  ValueId step);
+                                  ValueId step, const std::vector<bool>& undecayed = {});
+
+// Limits gradients as PyTorch's clip_grad_value_ and clip_grad_norm_ do, in this order; 0: no
+// limit. `gradients` become the limited ones. The norm is that of all of them together, so that no
+// update can begin before all gradients are known.
+[[nodiscard]] Graph clip_gradients(Graph graph, std::vector<ValueId>& gradients, double most_value,
+                                   double most_norm);
+
+// Which parameters of a forward graph a list of patterns names: "bias" those called so, "norm" all
+// of layers whose parameters have one dimension, such as BatchNorm2d's; others the names that they
+// match, with * for any characters.
+[[nodiscard]] std::vector<bool> parameters_named(const Graph& graph,
+                                                 const std::vector<ValueId>& parameters,
+                                                 const std::vector<std::string>& patterns);
 
 // ChannelSum(SumPreserving(x)) -> ChannelSum(x): a bias gradient needs no gradient of a pool.
 [[nodiscard]] Graph sum_before_spreading(Graph graph);

@@ -1,9 +1,8 @@
 // CrossEntropyLoss, CrossEntropyLossGrad.
-#include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 
-#include "tests/ops/harness.h"
+#include "tests/ops/losses.h"
 
 namespace cnnc {
 namespace {
@@ -16,11 +15,12 @@ Operand targets(int64_t rows, int64_t classes, std::mt19937& random) {
   return {random_integers({rows}, classes, random), DType::i32};
 }
 
-Operand count_of(int64_t count) { return {tensor({1}, {static_cast<double>(count)}), DType::i32}; }
-
-ReferenceTensor scaled(ReferenceTensor tensor, double factor) {
-  for (double& value : tensor.data) value *= factor;
-  return tensor;
+Attrs weighted(std::vector<double> weight, int64_t ignore_index, const std::string& reduction,
+               double label_smoothing) {
+  Attrs attrs = with(reduction, label_smoothing);
+  attrs.set("weight", std::move(weight));
+  attrs.set("ignore_index", ignore_index);
+  return attrs;
 }
 
 }  // namespace
@@ -29,8 +29,14 @@ TEST_CASE("CrossEntropyLoss infers its output and says what is wrong", "[cross_e
   CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10}), i32({64})}) == "f32[1]");
   CHECK(outcome_of("CrossEntropyLossGrad", {}, {f32({64, 10}), i32({64}), i32({1})}) ==
         "f32[64, 10]");
+  CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10, 7, 5}), i32({64, 1, 7, 5})}) == "f32[1]");
   CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10, 7, 7}), i32({64})}) ==
-        "the input must be [N, C], but is [64, 10, 7, 7]");
+        "the target must be i32[64, 1, 7, 7], but is i32[64]");
+  CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10, 7}), i32({64})}) ==
+        "the input must be [N, C] or [N, C, H, W], but is [64, 10, 7]");
+  CHECK(outcome_of("CrossEntropyLoss", weighted({1, 2}, -100, "mean", 0),
+                   {f32({64, 10}), i32({64})}) ==
+        "weight has 2 numbers, but the network's output has 10 channels");
   CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10}), i32({50})}) ==
         "the target must be i32[64], but is i32[50]");
   CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10})}) ==
@@ -60,6 +66,49 @@ TEST_CASE("CrossEntropyLoss and its gradient compute what their references compu
       check_lowering(op, with("mean", 0.2), {logits, target, count_of(shape[0] / 2 + 1)});
     }
   }
+}
+
+TEST_CASE("CrossEntropyLoss with weights, ignored targets, and for images",
+          "[cross_entropy_loss]") {
+  std::mt19937 random(1);
+  INFO("seed 1");
+  const Operand rows = scaled(random_tensor({6, 3}, random), 4);
+  const Operand row_targets = {tensor({6}, {0, 2, 1, 2, 1, 0}), DType::i32};
+  const Operand images = scaled(random_tensor({4, 3, 3, 2}, random), 4);
+  const Operand image_targets = {random_integers({4, 1, 3, 2}, 3, random), DType::i32};
+  CompileOptions vectors;
+  vectors.vector = 4;
+  for (const Attrs& attrs : {with("mean", 0), weighted({0.5, 2, 2}, 1, "mean", 0.25),
+                             weighted({1, 0, 2}, 7, "sum", 0)}) {
+    check_lowering("CrossEntropyLoss", attrs, {rows, row_targets, count_of(4)});
+    check_lowering("CrossEntropyLossGrad", attrs, {rows, row_targets, count_of(4)}, vectors);
+    check_lowering("CrossEntropyLoss", attrs, {images, image_targets, count_of(3)});
+    check_lowering("CrossEntropyLossGrad", attrs, {images, image_targets, count_of(3)}, vectors);
+    check_gradient("CrossEntropyLoss", attrs, {rows, row_targets, count_of(4)}, true);
+    check_gradient("CrossEntropyLoss", attrs, {images, image_targets}, true);
+  }
+}
+
+TEST_CASE("CrossEntropyLoss of known weights", "[cross_entropy_loss]") {
+  // By hand, with equal logits: each target's log(4), and with smoothing 0.5 for the first target
+  // half of its weight 1, and an eighth of the sum of weights, 10: 0.5 + 1.25.
+  const ReferenceTensor logits = zeros({3, 4});
+  const Operand target = {tensor({3}, {0, 3, 1}), DType::i32};
+  const double log4 = std::log(4.0);
+  const auto loss = [&](const Attrs& attrs) {
+    return run_compiled("CrossEntropyLoss", attrs, {logits, target})[0].data[0];
+  };
+  CHECK(loss(weighted({1, 2, 3, 4}, 1, "sum", 0)) == Approx(5 * log4));
+  CHECK(loss(weighted({1, 2, 3, 4}, 1, "mean", 0)) == Approx(log4));
+  CHECK(loss(weighted({1, 2, 3, 4}, 1, "sum", 0.5)) == Approx((0.5 + 1.25 + 2 + 1.25) * log4));
+  CHECK(loss(weighted({1, 2, 3, 4}, 1, "mean", 0.5)) == Approx(log4));
+  Attrs ignoring = with("sum", 0);
+  ignoring.set("ignore_index", int64_t{3});
+  CHECK(loss(ignoring) == Approx(2 * log4));
+  const std::vector<double> gradient =
+      run_compiled("CrossEntropyLossGrad", ignoring, {logits, target})[0].data;
+  CHECK(gradient[0] == Approx(-0.75));
+  for (size_t i = 4; i < 8; ++i) CHECK(gradient[i] == 0);
 }
 
 TEST_CASE("CrossEntropyLoss neither overflows nor underflows", "[cross_entropy_loss]") {

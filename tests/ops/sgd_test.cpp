@@ -1,7 +1,5 @@
 // SGD.
-#include <catch2/catch.hpp>
-
-#include "tests/ops/harness.h"
+#include "tests/ops/updates.h"
 
 namespace cnnc {
 namespace {
@@ -13,7 +11,19 @@ Attrs with(double momentum, double dampening, double weight_decay, bool nesterov
                    {"nesterov", nesterov}});
 }
 
-Operand step_of(int64_t step) { return {tensor({1}, {static_cast<double>(step)}), DType::i32}; }
+// PyTorch's documentation, line by line.
+UpdateRule sgd(double lr, double momentum, double dampening, double weight_decay, bool nesterov,
+               bool maximize) {
+  return [=](double& theta, std::vector<double>& s, double g, int step) {
+    if (maximize) g = -g;
+    g = g + weight_decay * theta;
+    if (momentum != 0) {
+      s[0] = step > 0 ? momentum * s[0] + (1 - dampening) * g : g;
+      g = nesterov ? g + momentum * s[0] : s[0];
+    }
+    theta = theta - lr * g;
+  };
+}
 
 }  // namespace
 
@@ -31,7 +41,7 @@ TEST_CASE("SGD infers its outputs and says what is wrong", "[sgd]") {
   const Type w = f32({4, 3}), lr = f32({1});
   CHECK(outcome_of("SGD", {}, {w, {}, w, lr}) == "f32[4, 3]");
   CHECK(outcome_of("SGD", with(0.9, 0, 0, false), {w, w, w, lr}) == "f32[4, 3], f32[4, 3]");
-  CHECK(outcome_of("SGD", {}, {w, w, w, lr}) == "momentum_buffer is given, but momentum is 0");
+  CHECK(outcome_of("SGD", {}, {w, w, w, lr}) == "state 1 is given, but the attributes ask for 0");
   CHECK(outcome_of("SGD", with(0.9, 0, 0, false), {w, {}, w, lr}) ==
         "the momentum_buffer must be f32[4, 3], but is missing");
   CHECK(outcome_of("SGD", with(0.9, 0.5, 0, false), {w, w, w, lr}) ==
@@ -53,6 +63,15 @@ TEST_CASE("SGD computes what its reference computes", "[sgd]") {
     check_lowering("SGD", with(0.9, 0.25, 0.1, false), {w, v, g, lr, step_of(0)});
     check_lowering("SGD", with(0.9, 0.25, 0.1, false), {w, v, g, lr, step_of(3)});
   }
+}
+
+TEST_CASE("SGD's steps are PyTorch's", "[sgd]") {
+  check_steps("SGD", with(0, 0, 0.1, false), 0, 1, 0.1, sgd(0.1F, 0, 0, 0.1, false, false));
+  check_steps("SGD", with(0.9, 0.25, 0, false), 1, 1, 0.1, sgd(0.1F, 0.9, 0.25, 0, false, false));
+  Attrs attrs = with(0.9, 0, 0.1, true);
+  check_steps("SGD", attrs, 1, 1, 0.1, sgd(0.1F, 0.9, 0, 0.1, true, false));
+  attrs.set("maximize", true);
+  check_steps("SGD", attrs, 1, 1, 0.1, sgd(0.1F, 0.9, 0, 0.1, true, true));
 }
 
 TEST_CASE("SGD of known values", "[sgd]") {

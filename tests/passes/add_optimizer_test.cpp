@@ -56,4 +56,44 @@ TEST_CASE("without momentum there are no states") {
   CHECK(update.graph.outputs.size() == 2);
 }
 
+TEST_CASE("an optimizer keeps the states that its attributes ask for") {
+  Sketch s;
+  const ValueId loss = s.loss(s.linear("fc", 3, s.input("x", {2, 5})));
+  const ValueId lr = s.input("lr", {1});
+  const ValueId step = s.input("step", {1}, DType::i32);
+  const Gradients gradients = *differentiate(s.graph, loss, s.parameters());
+  const auto last_line = [&](const std::string& optimizer, const Attrs& attrs) {
+    Graph graph = add_optimizer(gradients.graph, *find_op(optimizer), attrs, s.parameters(),
+                                gradients.of, lr, step);
+    CHECK_THAT(verify(graph), Catch::Equals(""));
+    std::string text = formulas(graph);
+    text.pop_back();
+    return text.substr(text.rfind(" = ") + 3);
+  };
+  CHECK(last_line("Adam", {}) ==
+        "Adam(fc.bias, fc.bias.exp_avg, fc.bias.exp_avg_sq, none, fc.grad_bias, lr, step)");
+  CHECK(last_line("Adagrad", {}) == "Adagrad(fc.bias, fc.bias.sum, fc.grad_bias, lr, step)");
+  Attrs attrs;
+  attrs.set("centered", true);
+  CHECK(last_line("RMSprop", attrs) ==
+        "RMSprop(fc.bias, fc.bias.square_avg, fc.bias.grad_avg, none, fc.grad_bias, lr, step)");
+  attrs.set("momentum", 0.5);
+  CHECK(last_line("RMSprop", attrs) ==
+        "RMSprop(fc.bias, fc.bias.square_avg, fc.bias.momentum_buffer, fc.bias.grad_avg, "
+        "fc.grad_bias, lr, step)");
+}
+
+TEST_CASE("parameters can be left out of the weight decay") {
+  Sketch s;
+  const ValueId loss = s.loss(s.linear("fc", 3, s.input("x", {2, 5})));
+  const ValueId lr = s.input("lr", {1});
+  const ValueId step = s.input("step", {1}, DType::i32);
+  const Gradients gradients = *differentiate(s.graph, loss, s.parameters());
+  const Graph graph = add_optimizer(gradients.graph, *find_op("AdamW"), {}, s.parameters(),
+                                    gradients.of, lr, step, {false, true});
+  const size_t count = graph.nodes.size();
+  CHECK(graph.nodes[count - 2].attrs.real("weight_decay") == 0.01);
+  CHECK(graph.nodes[count - 1].attrs.real("weight_decay") == 0);
+}
+
 }  // namespace cnnc

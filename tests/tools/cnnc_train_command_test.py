@@ -83,6 +83,49 @@ class CnncTrain(CommandTest):
             results.add(self.bytes_of(name))
         self.assertEqual(len(results), len(runs))
 
+    def test_optimizers(self):
+        for optimizer in ({"type": "Adam", "lr": 0.01}, {"type": "AdamW", "lr": 0.01},
+                          {"type": "RMSprop", "lr": 0.003}, {"type": "Adagrad", "lr": 0.05}):
+            with self.subTest(optimizer):
+                self.write("tiny.json", description(optimizer=optimizer))
+                whole, _ = self.run_command(*self.words, "--epochs", "4", "-o", "whole")
+                found = losses(whole)
+                self.assertLess(found[-1], found[0] / 2)
+                # The optimizer's state is part of the checkpoint.
+                self.run_command(*self.words, "--epochs", "2", "-o", "parts")
+                self.run_command(*self.words, "--epochs", "4", "-o", "parts", "--resume")
+                self.assertEqual(self.bytes_of("parts"), self.bytes_of("whole"))
+
+    def test_schedulers_of_the_learning_rate(self):
+        results = set()
+        for scheduler in ({"type": "ExponentialLR", "gamma": 0.1},
+                          {"type": "OneCycleLR", "max_lr": 0.1},
+                          {"type": "ReduceLROnPlateau", "threshold": 0.9, "patience": 0},
+                          {"type": "SequentialLR", "interval": "steps", "milestones": [8],
+                           "schedulers": [{"type": "LinearLR", "total_iters": 8},
+                                          {"type": "CosineAnnealingLR", "T_max": 40}]}):
+            with self.subTest(scheduler):
+                self.write("tiny.json", description(
+                    training={"batch_size": 16, "epochs": 3, "lr_scheduler": scheduler}))
+                self.run_command(*self.words, "-o", "whole")
+                results.add(self.bytes_of("whole"))
+                self.run_command(*self.words, "-o", "other", "--lr", "0.2")
+                cycle = scheduler["type"] == "OneCycleLR"  # has rates of its own
+                self.assertEqual(self.bytes_of("other") == self.bytes_of("whole"), cycle)
+                if not cycle:  # which depends on the number of epochs
+                    self.run_command(*self.words, "--epochs", "1", "-o", "parts")
+                    self.run_command(*self.words, "-o", "parts", "--resume")
+                    self.assertEqual(self.bytes_of("parts"), self.bytes_of("whole"))
+        self.assertEqual(len(results), 4)
+
+    def test_losses_that_the_data_set_has_no_targets_for(self):
+        self.write("tiny.json", description(loss={"type": "MSELoss"}))
+        _, err = self.run_command(*self.words, code=1)
+        self.assertIn("data: has one label for each image, but MSELoss compares with 4 values", err)
+        self.write("tiny.json", description(layers=description()["layers"][:1]))
+        _, err = self.run_command(*self.words, code=1)
+        self.assertIn("but CrossEntropyLoss compares with 64 labels", err)
+
     # ---- Resumption
 
     def test_resuming_after_an_epoch(self):

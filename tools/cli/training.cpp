@@ -45,8 +45,13 @@ void TrainingRun::announce() {
 }
 
 Result<TrainingEnd> TrainingRun::train(Trainer& trainer) {
+  trainer.set_length((data_.train.count - 1) / state_.batch_size + 1, epochs_);
   bool tested = false;
   bool stopped = false;
+  if (trainer.epochs_done() < state_.epoch) {  // stopped before the last epoch was tested
+    tested = test(trainer);
+    stopped = !tested;
+  }
   while (!stopped && state_.epoch < epochs_) {
     stopped = !train_epoch(trainer);
     if (stopped) break;
@@ -118,6 +123,7 @@ bool TrainingRun::test(Trainer& trainer) {
   }
   const auto count = static_cast<double>(sum.count);
   const double percent = per(100 * static_cast<double>(sum.correct), count);
+  if (trainer.epochs_done() < state_.epoch) trainer.end_epoch(per(sum.loss, count));
   display_.line("test: loss " + fixed(per(sum.loss, count), 4) + ", accuracy " + fixed(percent, 2) +
                 " % (" + std::to_string(sum.correct) + " / " + std::to_string(sum.count) + ")");
   return true;

@@ -17,8 +17,15 @@ Result<int64_t> output_count(const Model& model) {
   return output.rank() == 2 ? output.shape[1] : 0;
 }
 
-void check_set(const ImageSet& set, const std::string& name, const Shape& input, int64_t outputs,
+// The label of images that count for nothing.
+int64_t ignored_label(const Model& model) {
+  const Attrs& attrs = model.description().loss.attrs;
+  return attrs.has("ignore_index") ? attrs.integer("ignore_index") : -1;
+}
+
+void check_set(const ImageSet& set, const std::string& name, const Model& model, int64_t outputs,
                Diagnostics& problems) {
+  const Shape& input = model.input_shape();
   const Shape image = {set.channels, set.height, set.width};
   const bool flat = input.size() == 1 && input[0] == set.image_size();
   if (set.count == 0) {
@@ -28,8 +35,10 @@ void check_set(const ImageSet& set, const std::string& name, const Shape& input,
                              ", but the network's input is " + to_string(input)));
   }
   if (outputs == 0) return;
-  const auto wrong = std::find_if(set.labels.begin(), set.labels.end(),
-                                  [&](int32_t label) { return label < 0 || label >= outputs; });
+  const int64_t ignored = ignored_label(model);
+  const auto wrong = std::find_if(set.labels.begin(), set.labels.end(), [&](int32_t label) {
+    return (label < 0 || label >= outputs) && label != ignored;
+  });
   if (wrong == set.labels.end()) return;
   problems.push_back(
       error("the label of " + name + " image " + std::to_string(wrong - set.labels.begin()) +
@@ -47,8 +56,8 @@ Result<TrainingData> load_training_data(const std::string& folder, const Model& 
   Result<ImageSet> test = load_mnist_folder(folder, Split::test);
   if (!test) return test.diagnostics();
   Diagnostics problems;
-  check_set(*train, "training", model.input_shape(), *outputs, problems);
-  check_set(*test, "test", model.input_shape(), *outputs, problems);
+  check_set(*train, "training", model, *outputs, problems);
+  check_set(*test, "test", model, *outputs, problems);
   for (Diagnostic& problem : problems) problem = file_error(folder, problem.message);
   if (!problems.empty()) return problems;
   return TrainingData{std::move(*train), std::move(*test)};

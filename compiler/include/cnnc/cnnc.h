@@ -124,8 +124,15 @@ struct TrainerOptions {
 
 struct Evaluation {
   double loss = 0;      // mean over the images
-  int64_t correct = 0;  // images whose greatest output is the label's
-  int64_t count = 0;
+  int64_t correct = 0;  // targets whose class has the greatest output; 0 for values
+  int64_t count = 0;    // images
+  int64_t targets = 0;  // that are classes: one for each image, or one for each of its pixels
+};
+
+// What the network's loss compares its output with.
+enum class TargetKind {
+  classes,  // int32_t: one for each image, or for each pixel of an output [C, H, W]
+  values,   // float: as many as the output has
 };
 
 // Trains a network that is compiled in this process. The whole step is compiled code.
@@ -139,16 +146,30 @@ class Trainer {
   // One training step on up to batch_size() images, [count, C, H, W] with pixels in [0, 1], and
   // their labels. Returns the loss before the update: its mean over the batch.
   double step(const float* images, const int32_t* labels, int64_t count);
+  // The same for a loss of values.
+  double step(const float* images, const float* targets, int64_t count);
 
   // Loss and hits of any number of images; the weights stay as they are.
   Evaluation evaluate(const float* images, const int32_t* labels, int64_t count);
+  Evaluation evaluate(const float* images, const float* targets, int64_t count);
+
+  // Which of the two the loss wants, and how many elements for each image.
+  [[nodiscard]] TargetKind target_kind() const;
+  [[nodiscard]] int64_t target_size() const;
+
+  // For a learning rate with a schedule ("lr_scheduler"): an epoch has ended, whose loss is `loss`;
+  // and how long the training will be, which OneCycleLR asks for.
+  void end_epoch(double loss);
+  [[nodiscard]] int64_t epochs_done() const;  // calls of end_epoch
+  void set_length(int64_t steps_per_epoch, int64_t epochs);
 
   [[nodiscard]] int64_t batch_size() const;
   // What is remarkable about the compilation of the step.
   [[nodiscard]] const Diagnostics& notes() const;
   [[nodiscard]] int64_t steps_done() const;
-  [[nodiscard]] double learning_rate() const;
-  void set_learning_rate(double rate);  // from the next step on
+  [[nodiscard]] double learning_rate() const;  // of the next step
+  // From the next step on; where there is a schedule, what it starts from.
+  void set_learning_rate(double rate);
 
   // Parameters by PyTorch's names ("conv1.weight", [Cout, Cin, KH, KW]); the optimizer's state is
   // left out, or stored beside them ("conv1.weight.momentum_buffer").
