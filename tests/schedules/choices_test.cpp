@@ -25,6 +25,15 @@ std::vector<Case> some_cases(const std::string& target, std::mt19937& random) {
     const auto images = 1 + static_cast<int64_t>(random() % 8);
     cases.push_back(
         for_inference(conv_forward(random_conv(random, images)), kChannelsLast, kChannelsLast));
+    ConvShape transposed = random_conv(random, i % 2 == 0 ? batch : images);
+    transposed.pool = {};
+    cases.push_back(i % 2 == 0
+                        ? for_training(conv_transpose(transposed))
+                        : for_inference(conv_transpose(transposed), kChannelsLast, kChannelsLast));
+    PoolShape window = random_pool(random);
+    window.average = i % 2 == 0;
+    cases.push_back(for_training(pool({batch, 3, 9, 10}, window)));
+    cases.push_back(for_inference(pool({images, 65, 9, 10}, window), kChannelsLast, kChannelsLast));
     if (i % 2 == 0) continue;
     cases.push_back(for_training(linear_forward(random_linear(random, batch))));
     cases.push_back(for_training(linear_weight_grad(random_linear(random, batch), update)));

@@ -162,4 +162,44 @@ TEST_CASE("simpler schedules unroll less and less, down to the generic one") {
   CHECK(simpler(p, others[1]).empty());
 }
 
+TEST_CASE("tiles of transposed convolutions are whole strides and fit the registers") {
+  for (int registers : {16, 32}) {
+    for (int64_t stride : {2, 3, 4}) {
+      for (int64_t width : {1, 3, 28, 57}) {
+        Problem p = convolution(4);
+        p.transposed = true;
+        p.machine.registers = registers;
+        p.stride_h = p.stride_w = stride;
+        p.w = p.result_w = width;
+        const Params params = choose(p);
+        INFO(to_string(params) << " of " << width << " columns, stride " << stride);
+        CHECK(params.schedule == "conv_channel");
+        CHECK(obstacle(p, params).empty());
+        CHECK((params.a % stride == 0 || params.a == width));
+        CHECK(params.a * params.b + params.b + 1 <= registers);
+      }
+    }
+  }
+}
+
+TEST_CASE("pooling has several chains of sums in registers") {
+  Problem p;
+  p.family = "window";
+  p.vectors = VectorDimension::channel;
+  p.h = p.w = 1;
+  p.input_h = p.input_w = p.reduce_h = p.reduce_w = 7;
+  for (int64_t channels : {1, 17, 64, 512, 2048, 1280}) {
+    p.c = channels;
+    const Params params = choose(p);
+    INFO(to_string(params) << " of " << channels << " channels");
+    CHECK(params.schedule == "window");
+    CHECK(obstacle(p, params).empty());
+    CHECK(params.b == (channels == 17 ? 2 : std::min<int64_t>(8, (channels + 15) / 16)));
+  }
+  p.c = 64;
+  p.w = 14;
+  CHECK(choose(p).a == 2);
+  CHECK(choose(p).b == 4);
+}
+
 }  // namespace cnnc
