@@ -55,7 +55,7 @@ Expr bias_correction(double beta, const Expr& t) {
   int bit = 0;
   for (; bit < 31 && square > kNothing; ++bit, square *= square) {
     const Expr is_set = (t & (1 << bit)) != 0;
-    power = Halide::select(is_set, power * Expr(square), power);
+    power = power * Halide::select(is_set, Expr(square), Expr(1.0));
   }
   if (bit < 31) power = Halide::select(t < (1 << bit), power, Halide::cast<double>(0));
   return Halide::cast<double>(1) - power;

@@ -16,8 +16,9 @@ namespace {
 
 constexpr double kTolerance = 5e-5;  // relative to the greatest value of the tensor
 
-// Two outputs of classes, or an image of them.
-std::string network(bool of_images, const std::string& rest) {
+// Three outputs, or an image of them; with a further layer behind if it is named.
+std::string network(bool of_images, const std::string& rest, const std::string& last = "") {
+  const std::string end = last.empty() ? "" : R"(, {"type": ")" + last + R"("})";
   return R"({"cnnc": 1, "name": "small", "input": {"shape": [2, 6, 5]}, "layers": [
     {"type": "Conv2d", "name": "conv1", "out_channels": 4, "kernel_size": 3, "padding": 1},
     {"type": "ReLU"},)" +
@@ -26,7 +27,7 @@ std::string network(bool of_images, const std::string& rest) {
                  ? R"({"type": "Conv2d", "name": "conv2", "out_channels": 3, "kernel_size": 1})"
                  : R"({"type": "MaxPool2d", "kernel_size": 2}, {"type": "Flatten"},
     {"type": "Linear", "name": "fc", "out_features": 3})") +
-         "], " + rest + "}";
+         end + "], " + rest + "}";
 }
 
 TensorFile checkpoint_of(const Trainer& trainer) {
@@ -169,7 +170,8 @@ TEST_CASE("compiled losses of classes") {
       R"("loss": {"type": "CrossEntropyLoss", "weight": [1, 2, 0.5], "ignore_index": 1, "label_smoothing": 0.1})";
   check_steps(network(false, with(weighted, kSgd)));
   check_steps(network(true, with(weighted, kSgd)));
-  check_steps(network(true, with(R"("loss": {"type": "NLLLoss", "weight": [1, 2, 0.5]})", kSgd)));
+  check_steps(network(true, with(R"("loss": {"type": "NLLLoss", "weight": [1, 2, 0.5]})", kSgd),
+                      "LogSoftmax"));
 }
 
 TEST_CASE("compiled losses of values") {
