@@ -25,8 +25,21 @@ AttrSpec needed(AttrSpec result) {
 }
 
 AttrSpec word(std::string name, std::vector<std::string> choices, std::string doc) {
-  AttrSpec result = spec(std::move(name), AttrKind::text, choices[0], 0, 0, std::move(doc));
+  AttrSpec result;
+  result.name = std::move(name);
+  result.kind = AttrKind::text;
+  result.fallback = choices[0];
   result.choices = std::move(choices);
+  result.doc = std::move(doc);
+  return result;
+}
+
+AttrSpec flag(std::string name, std::string doc) {
+  AttrSpec result;
+  result.name = std::move(name);
+  result.kind = AttrKind::boolean;
+  result.fallback = false;
+  result.doc = std::move(doc);
   return result;
 }
 
@@ -99,8 +112,7 @@ const std::vector<LrSchedulerSpec>& lr_scheduler_specs() {
         spec("div_factor", AttrKind::real, 25.0, 1e-30, kMost, "max_lr / the first rate"),
         spec("final_div_factor", AttrKind::real, 1e4, 1e-30, kMost,
              "the first rate / the last one"),
-        spec("three_phase", AttrKind::boolean, false, 0, 0,
-             "goes down to the first rate as it went up, then to the last one")},
+        flag("three_phase", "goes down to the first rate as it went up, then to the last one")},
        true},
       {"ReduceLROnPlateau",
        "Multiplies the rate by factor where the test loss has not become better for a while",

@@ -46,19 +46,16 @@ Result<std::vector<Type>> infer(InferArgs& args) {
   return infer_update(args, states(args.attrs), kSlots);
 }
 
-// 1 - beta^t in double, as PyTorch has it: in float, 1 - 0.999 would lose half of the digits. The
-// power is a product of the squares of squares that the bits of t ask for.
-Expr bias_correction(double beta, const Expr& t) {
-  constexpr double kNothing = 1e-18;  // beside 1
-  Expr power = Halide::cast<double>(1);
-  double square = beta;
-  int bit = 0;
-  for (; bit < 31 && square > kNothing; ++bit, square *= square) {
-    const Expr is_set = (t & (1 << bit)) != 0;
-    power = Halide::select(is_set, power * Expr(square), power);
-  }
-  if (bit < 31) power = Halide::select(t < (1 << bit), power, Halide::cast<double>(0));
-  return Halide::cast<double>(1) - power;
+// 1 - beta^t, as -expm1(t * log(beta)): near 0 the difference would lose half of its digits, and a
+// series has all of them.
+Expr bias_correction(double beta, const Expr& step) {
+  if (beta == 0) return 1.f;
+  constexpr int kTerms = 9;
+  constexpr float kSmall = 0.5f;
+  const Expr x = Halide::cast<float>(step + 1) * static_cast<float>(std::log(beta));
+  Expr series = 1.f;
+  for (int n = kTerms; n > 1; --n) series = 1.f + x * (1.f / static_cast<float>(n)) * series;
+  return Halide::select(x > -kSmall, -x * series, 1.f - Halide::exp(x));
 }
 
 void lower(Lowering& lowering, WeightDecay decay) {
@@ -66,10 +63,8 @@ void lower(Lowering& lowering, WeightDecay decay) {
   const double beta1 = attrs.reals("betas")[0], beta2 = attrs.reals("betas")[1];
   const auto eps = static_cast<float>(attrs.real("eps"));
   const UpdateExprs update = update_exprs(lowering, kSlots, decay);
-  const Expr t = update.step + 1;
-  const Expr lr = Halide::cast<double>(update.lr);
-  const Expr step_size = Halide::cast<float>(lr / bias_correction(beta1, t));
-  const Expr scale = Halide::cast<float>(Expr(1.0) / Halide::sqrt(bias_correction(beta2, t)));
+  const Expr step_size = update.lr / bias_correction(beta1, update.step);
+  const Expr scale = 1.f / Halide::sqrt(bias_correction(beta2, update.step));
 
   const Expr& g = update.gradient;
   const Expr m = lerp(update.states[0], g, 1 - beta1);
@@ -85,7 +80,7 @@ void lower(Lowering& lowering, WeightDecay decay) {
   Expr parameter = update.parameter;
   const double share = attrs.real("weight_decay");
   if (decay == WeightDecay::apart && share != 0) {
-    parameter = parameter * Halide::cast<float>(Expr(1.0) - lr * Expr(share));
+    parameter = parameter * (1.f - update.lr * static_cast<float>(share));
   }
   values[0] =
       parameter - step_size * Halide::strict_float(m / (Halide::sqrt(square) * scale + eps));

@@ -50,9 +50,7 @@ inline void check_steps(const std::string& op, const Attrs& attrs, size_t states
     INFO("step " << step);
     const ReferenceTensor gradient = random_tensor(shape, random);
     const std::vector<Operand> inputs = update_inputs(parameter, kept, slots, gradient, lr, step);
-    CompileOptions vectors;
-    vectors.vector = 8;
-    const std::vector<ReferenceTensor> found = run_compiled(op, attrs, inputs, vectors);
+    const std::vector<ReferenceTensor> found = run_compiled(op, attrs, inputs);
     const std::vector<ReferenceTensor> reference = run_reference(op, attrs, inputs);
     REQUIRE(found.size() == states + 1);
     for (size_t k = 0; k < found.size(); ++k) check_equal(found[k], reference[k], 1e-5);
