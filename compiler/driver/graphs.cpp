@@ -106,6 +106,7 @@ Result<std::vector<bool>> undecayed(const ModelDescription& model, const Graph& 
     const std::vector<bool> named = parameters_named(graph, parameters, {pattern});
     if (std::find(named.begin(), named.end(), true) != named.end()) continue;
     std::vector<std::string> names;
+    names.reserve(parameters.size());
     for (const ValueId id : parameters) names.push_back(graph.values[id].name);
     Diagnostic diagnostic =
         error("weight_decay_exclude: no parameter is called \"" + pattern + "\"");

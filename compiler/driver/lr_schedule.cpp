@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <sstream>
+#include <utility>
 
 namespace cnnc {
 namespace {
@@ -50,7 +52,10 @@ double warm_restarts(const Attrs& attrs, double base, double t) {
   if (growth == 1) {
     t = std::fmod(t, period);
   } else {
-    for (; t >= period; period *= growth) t -= period;
+    while (t >= period) {
+      t -= period;
+      period *= growth;
+    }
   }
   return least + (base - least) * (1 + std::cos(kPi * t / period)) / 2;
 }
@@ -157,19 +162,12 @@ std::string LrSchedule::state() const {
 }
 
 bool LrSchedule::restore(const std::string& text) {
-  long long steps = 0, epochs = 0, bad_epochs = 0, cooldown = 0;
-  double factor = 1, best = 0;
-  int has_best = 0;
-  const int found = std::sscanf(text.c_str(), "%lld %lld %lg %lg %d %lld %lld", &steps, &epochs,
-                                &factor, &best, &has_best, &bad_epochs, &cooldown);
-  if (found != 7 || steps < 0 || epochs < 0) return false;
-  steps_ = steps;
-  epochs_ = epochs;
-  factor_ = factor;
-  best_ = best;
-  has_best_ = has_best != 0;
-  bad_epochs_ = bad_epochs;
-  cooldown_ = cooldown;
+  LrSchedule read = *this;
+  std::istringstream words(text);
+  words >> read.steps_ >> read.epochs_ >> read.factor_ >> read.best_ >> read.has_best_ >>
+      read.bad_epochs_ >> read.cooldown_;
+  if (words.fail() || read.steps_ < 0 || read.epochs_ < 0) return false;
+  *this = std::move(read);
   return true;
 }
 

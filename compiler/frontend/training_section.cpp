@@ -126,14 +126,12 @@ class SchedulerReader {
       }
       scheduler.schedulers.push_back(std::move(inner));
     }
-    const size_t count = scheduler.attrs.has("milestones")
-                             ? scheduler.attrs.reals("milestones").size()
-                             : list->children.size() - 1;
-    if (count + 1 != list->children.size()) {
-      report_.error(*given, "milestones: " + std::to_string(list->children.size()) +
-                                " schedulers need " + std::to_string(list->children.size() - 1) +
-                                " milestones between them, found " + std::to_string(count));
-    }
+    if (!given || !scheduler.attrs.has("milestones")) return;
+    const size_t count = scheduler.attrs.reals("milestones").size();
+    if (count + 1 == list->children.size()) return;
+    report_.error(*given, "milestones: " + std::to_string(list->children.size()) +
+                              " schedulers need " + std::to_string(list->children.size() - 1) +
+                              " milestones between them, found " + std::to_string(count));
   }
 };
 

@@ -65,7 +65,7 @@ OpDef make_clamp_grad() noexcept {
 
 Result<std::vector<Type>> infer_square_sum(InferArgs& args) {
   const Result<std::vector<Type>> input = infer_first(args);
-  if (!input) return input;
+  if (!input) return input.diagnostics();
   return outputs_of({{DType::f32, {1}}});
 }
 
