@@ -56,7 +56,8 @@ typedef int32_t (*cnnc_step_entry)(uint64_t build_id, const cnnc_context* contex
 typedef int32_t (*cnnc_evaluate_entry)(uint64_t build_id, const cnnc_context* context,
                                        const void* images, const void* targets,
                                        const int32_t* count, float* outputs, float* loss,
-                                       void* tensors, void* workspace, size_t workspace_bytes);
+                                       const void* tensors, void* workspace,
+                                       size_t workspace_bytes);
 
 // A network as its header describes it.
 typedef struct cnnc_training {

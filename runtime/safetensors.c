@@ -8,13 +8,13 @@
 enum { most_levels = 64 };
 
 // A place in the JSON. After a mistake, `failed` stays and nothing moves any more.
-typedef struct reader {
+typedef struct Reader {
   const uint8_t* at;
   const uint8_t* end;
   int failed;
-} reader;
+} Reader;
 
-static void skip_space(reader* in) {
+static void skip_space(Reader* in) {
   while (in->at < in->end &&
          (*in->at == ' ' || *in->at == '\t' || *in->at == '\n' || *in->at == '\r')) {
     ++in->at;
@@ -22,25 +22,25 @@ static void skip_space(reader* in) {
 }
 
 // Whether that character comes next; it is passed then.
-static int take(reader* in, char wanted) {
+static int take(Reader* in, char wanted) {
   skip_space(in);
   if (in->failed || in->at == in->end || *in->at != (uint8_t)wanted) return 0;
   ++in->at;
   return 1;
 }
 
-static void expect(reader* in, char wanted) {
+static void expect(Reader* in, char wanted) {
   if (!take(in, wanted)) in->failed = 1;
 }
 
-typedef struct text {
+typedef struct Text {
   const uint8_t* begin;
   size_t bytes;
-} text;
+} Text;
 
 // What is between the quotes; escapes stay as they are written.
-static text read_string(reader* in) {
-  text result = {NULL, 0};
+static Text read_string(Reader* in) {
+  Text result = {NULL, 0};
   expect(in, '"');
   const uint8_t* const begin = in->at;
   while (!in->failed && in->at < in->end && *in->at != '"') {
@@ -56,14 +56,14 @@ static text read_string(reader* in) {
   return result;
 }
 
-static int is_text(text found, const char* wanted) {
+static int is_text(Text found, const char* wanted) {
   for (size_t i = 0; i < found.bytes; ++i) {
     if (wanted[i] == '\0' || found.begin[i] != (uint8_t)wanted[i]) return 0;
   }
   return wanted[found.bytes] == '\0';
 }
 
-static uint64_t read_number(reader* in) {
+static uint64_t read_number(Reader* in) {
   skip_space(in);
   uint64_t value = 0;
   const uint8_t* const begin = in->at;
@@ -78,7 +78,7 @@ static uint64_t read_number(reader* in) {
 }
 
 // Reads a list of at most `most` numbers; returns how many there are.
-static int read_numbers(reader* in, uint64_t* numbers, int most) {
+static int read_numbers(Reader* in, uint64_t* numbers, int most) {
   int count = 0;
   expect(in, '[');
   if (take(in, ']')) return 0;
@@ -93,7 +93,7 @@ static int read_numbers(reader* in, uint64_t* numbers, int most) {
 }
 
 // Passes any value: what is between its brackets, whose kinds are not told apart.
-static void skip_value(reader* in) {
+static void skip_value(Reader* in) {
   int level = 0;
   do {
     skip_space(in);
@@ -128,19 +128,19 @@ static void skip_value(reader* in) {
 }
 
 // A tensor of the file.
-typedef struct entry {
+typedef struct Entry {
   int is_float;
   int dimensions;
   uint64_t shape[CNNC_MOST_DIMENSIONS];
   uint64_t begin, end;  // of its elements
-} entry;
+} Entry;
 
-static entry read_entry(reader* in) {
-  entry result = {0, -1, {0}, 1, 0};
+static Entry read_entry(Reader* in) {
+  Entry result = {0, -1, {0}, 1, 0};
   expect(in, '{');
   if (take(in, '}')) return result;
   do {
-    const text key = read_string(in);
+    const Text key = read_string(in);
     expect(in, ':');
     if (in->failed) return result;
     if (is_text(key, "dtype")) {
@@ -160,7 +160,7 @@ static entry read_entry(reader* in) {
   return result;
 }
 
-static int is_tensor(const entry* found, const cnnc_tensor* tensor, uint64_t data_bytes) {
+static int is_tensor(const Entry* found, const cnnc_tensor* tensor, uint64_t data_bytes) {
   if (!found->is_float || found->dimensions != tensor->dimensions || found->begin > found->end ||
       found->end > data_bytes || found->end - found->begin != tensor->elements * sizeof(float)) {
     return 0;
@@ -172,14 +172,14 @@ static int is_tensor(const entry* found, const cnnc_tensor* tensor, uint64_t dat
 }
 
 // Where in the data the tensor's elements begin; sets `failed` where it is missing or another.
-static uint64_t find(reader in, const cnnc_tensor* tensor, uint64_t data_bytes, int* failed) {
+static uint64_t find(Reader in, const cnnc_tensor* tensor, uint64_t data_bytes, int* failed) {
   expect(&in, '{');
   while (!in.failed && !take(&in, '}')) {
-    const text name = read_string(&in);
+    const Text name = read_string(&in);
     expect(&in, ':');
     if (in.failed) break;
     if (is_text(name, tensor->name)) {
-      const entry found = read_entry(&in);
+      const Entry found = read_entry(&in);
       if (in.failed || !is_tensor(&found, tensor, data_bytes)) break;
       return found.begin;
     }
@@ -201,7 +201,7 @@ cnnc_status cnnc_training_import(const cnnc_training* training, void* state, con
   uint64_t json_bytes = 0;
   for (int i = 0; i < length_bytes; ++i) json_bytes |= (uint64_t)begin[i] << (8 * i);
   if (json_bytes > bytes - length_bytes) return CNNC_BAD_WEIGHTS;
-  const reader json = {begin + length_bytes, begin + length_bytes + json_bytes, 0};
+  const Reader json = {begin + length_bytes, begin + length_bytes + json_bytes, 0};
   const uint64_t data_bytes = bytes - length_bytes - json_bytes;
   // All are looked for before any is copied.
   for (int copies = 0; copies < 2; ++copies) {
@@ -220,13 +220,13 @@ cnnc_status cnnc_training_import(const cnnc_training* training, void* state, con
 }
 
 // Text that is being written; nothing is written past the end.
-typedef struct writer {
+typedef struct Writer {
   uint8_t* at;
   uint8_t* end;
   int failed;
-} writer;
+} Writer;
 
-static void put(writer* out, const char* text) {
+static void put(Writer* out, const char* text) {
   for (; *text != '\0'; ++text) {
     if (out->at == out->end) {
       out->failed = 1;
@@ -236,7 +236,7 @@ static void put(writer* out, const char* text) {
   }
 }
 
-static void put_number(writer* out, uint64_t number) {
+static void put_number(Writer* out, uint64_t number) {
   char digits[24];
   int first = sizeof digits - 1;
   digits[first] = '\0';
@@ -247,7 +247,7 @@ static void put_number(writer* out, uint64_t number) {
   put(out, digits + first);
 }
 
-static void put_entry(writer* out, const cnnc_tensor* tensor, uint64_t place) {
+static void put_entry(Writer* out, const cnnc_tensor* tensor, uint64_t place) {
   put(out, "\"");
   put(out, tensor->name);
   put(out, "\":{\"dtype\":\"F32\",\"shape\":[");
@@ -273,7 +273,7 @@ cnnc_status cnnc_training_export(const cnnc_training* training, const void* stat
   for (int i = 0; i < length_bytes; ++i) {
     begin[i] = (uint8_t)((uint64_t)training->export_json_bytes >> (8 * i));
   }
-  writer json = {begin + length_bytes, begin + length_bytes + training->export_json_bytes, 0};
+  Writer json = {begin + length_bytes, begin + length_bytes + training->export_json_bytes, 0};
   uint8_t* const data = json.end;
   uint64_t place = 0;
   put(&json, "{");

@@ -17,9 +17,8 @@ static cnnc_status check_workspace(const cnnc_training* training, const void* wo
   return bytes < training->workspace_bytes ? CNNC_WORKSPACE_TOO_SMALL : CNNC_OK;
 }
 
-// The tensors as the entries want them. Evaluation does not write to them.
-static void* tensors_of(const void* state) {
-  return (uint8_t*)(uintptr_t)state + sizeof(cnnc_training_state);
+static const void* tensors_in(const void* state) {
+  return (const uint8_t*)state + sizeof(cnnc_training_state);
 }
 
 // Compiled code reads a whole batch: a smaller one is copied into the workspace, with zeros behind.
@@ -76,9 +75,9 @@ cnnc_status cnnc_training_step(const cnnc_training* training, const cnnc_context
                        work + training->images_place);
   targets = whole_batch(targets, count, training->batch, training->target_bytes,
                         work + training->targets_place);
-  status = (cnnc_status)training->step(training->build_id, context, images, targets, &counted,
-                                       &head->learning_rate, &head->steps, &seed, loss,
-                                       tensors_of(state), workspace, workspace_bytes);
+  status = (cnnc_status)training->step(
+      training->build_id, context, images, targets, &counted, &head->learning_rate, &head->steps,
+      &seed, loss, (uint8_t*)state + sizeof(cnnc_training_state), workspace, workspace_bytes);
   if (status == CNNC_OK) ++head->steps;
   return status;
 }
@@ -126,7 +125,7 @@ static cnnc_status run_batches(const cnnc_training* training, const cnnc_context
         training->build_id, context,
         whole_batch(images + done * training->image_bytes, size, training->batch,
                     training->image_bytes, workspace + training->images_place),
-        of_targets, &counted, results, &loss, tensors_of(state), workspace, workspace_bytes);
+        of_targets, &counted, results, &loss, tensors_in(state), workspace, workspace_bytes);
     if (status != CNNC_OK) return status;
     if (outputs != NULL && results == staged) {
       copy_bytes(outputs + done * output_values, staged, size * training->output_bytes);

@@ -113,7 +113,7 @@ class TrainingHeaderWriter : HeaderText {
          << "int32_t " << net_.evaluate_entry << "(\n"
          << "    uint64_t build_id, const cnnc_context* context, const void* images,\n"
          << "    const void* targets, const int32_t* count, float* outputs, float* loss,\n"
-         << "    void* tensors, void* workspace, size_t workspace_bytes);\n\n";
+         << "    const void* tensors, void* workspace, size_t workspace_bytes);\n\n";
   }
 
   void tensors() {

@@ -59,7 +59,7 @@ Expr AdaptiveAxis::count(const Expr& o) const {
 }
 
 Expr AdaptiveAxis::position(RDom& r, const Expr& o, const Expr& k) const {
-  const Expr p = first(o) + k;
+  Expr p = first(o) + k;
   if (in % out == 0) return p;
   if (!has_equal_windows()) r.where(k < count(o));
   return Halide::clamp(p, 0, constant(in - 1));

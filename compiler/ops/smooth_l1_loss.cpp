@@ -20,7 +20,7 @@ std::vector<AttrSpec> loss_attrs() {
 Expr term(const Attrs& attrs, const Expr& x, const Expr& t, const Expr&) {
   const auto beta = static_cast<float>(attrs.real("beta"));
   const Expr d = Halide::strict_float(x - t);
-  const Expr size = Halide::abs(d);
+  Expr size = Halide::abs(d);
   if (beta == 0) return size;
   return Halide::select(Halide::strict_float(size < beta),
                         Halide::strict_float(0.5f * d * d / beta),

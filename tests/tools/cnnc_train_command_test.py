@@ -59,7 +59,7 @@ class CnncTrain(CommandTest):
             "gdb", "-nx", "-batch", "-ex", "set breakpoint pending on", "-ex", "break train_fc",
             "-ex", "run", "-ex", "backtrace", "-ex", "kill", "--args", *self.words, "-j1",
             "--emit-symbols", stdin=subprocess.DEVNULL)
-        self.assertRegex(out, r"(?s)#0 .* in train_fc \(.*#1 .* in step \(.*Trainer::step.* main \(")
+        self.assertRegex(out, r"(?s)#0 .* in train_fc \(.*#1 .* in train_step_batch.*Trainer::step.* main \(")
         perf_map = pathlib.Path(f"/tmp/perf-{re.search('process ([0-9]+)', out).group(1)}.map")
         lines = perf_map.read_text().splitlines()
         perf_map.unlink()
