@@ -95,7 +95,8 @@ typedef struct cnnc_training {
 cnnc_status cnnc_training_init(const cnnc_training* training, void* state, size_t state_bytes,
                                uint64_t seed);
 
-// One step on 1 to `batch` images. *loss is their mean loss before the step.
+// One step on 1 to `batch` images. *loss is their mean loss before the step. A target that is the
+// number of no class counts as the nearest that is, unless the loss ignores it.
 cnnc_status cnnc_training_step(const cnnc_training* training, const cnnc_context* context,
                                void* state, const void* images, const void* targets, size_t count,
                                float* loss, void* workspace, size_t workspace_bytes);

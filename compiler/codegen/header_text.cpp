@@ -2,6 +2,7 @@
 #include "compiler/codegen/header_text.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "runtime/cnnc_runtime.h"
 
@@ -86,6 +87,14 @@ const char* dtype_name(DType dtype) {
       return "CNNC_DTYPE_U8";
   }
   return "CNNC_DTYPE_F32";
+}
+
+HeaderTensor per_image(std::string name, const Type& batch) {
+  HeaderTensor tensor;
+  tensor.name = std::move(name);
+  tensor.dtype = batch.dtype;
+  tensor.shape = {batch.shape.begin() + 1, batch.shape.end()};
+  return tensor;
 }
 
 std::string array_type(const HeaderTensor& tensor) {

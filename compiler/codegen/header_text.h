@@ -18,6 +18,9 @@ struct HeaderTensor {
   std::string note;            // what the numbers are: "(pixel / 255 - 0.5) / 0.5"
 };
 
+// What there is of a batch of that type for each image.
+[[nodiscard]] HeaderTensor per_image(std::string name, const Type& batch);
+
 // Text that stays inside a comment line: no line ends, no backslash that would join lines.
 [[nodiscard]] std::string comment_text(const std::string& text);
 // Text that stays inside a string.

@@ -114,14 +114,6 @@ Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights,
   return blueprint;
 }
 
-HeaderTensor header_tensor(const Value& value) {
-  HeaderTensor tensor;
-  tensor.name = value.name;
-  tensor.dtype = value.type.dtype;
-  tensor.shape = {value.type.shape.begin() + 1, value.type.shape.end()};
-  return tensor;
-}
-
 }  // namespace
 
 Result<std::vector<KernelTarget>> compile_targets(const CompileOptions& options,
@@ -153,8 +145,10 @@ Result<Object> compile(const Model& model, const TensorFile& weights,
   }
   for (const KernelTarget& target : prepared->targets) header.targets.push_back(target.name);
   header.build_id = blueprint.build_id();
-  header.input = header_tensor(plan.graph.values[plan.graph.inputs[0]]);
-  header.output = header_tensor(plan.graph.values[plan.outputs[0]]);
+  const Value& input = plan.graph.values[plan.graph.inputs[0]];
+  const Value& output = plan.graph.values[plan.outputs[0]];
+  header.input = per_image(input.name, input.type);
+  header.output = per_image(output.name, output.type);
   header.workspace_bytes = blueprint.workspace_bytes(prepared->prefix + "_run_images");
   header.input.channels_last = options.input_layout == InputLayout::nhwc;
   const bool normalizes = !model.description().mean.empty() || !model.description().std.empty();
@@ -186,11 +180,21 @@ Result<Object> compile_training(const Model& model, const CompileOptions& option
   Result<ObjectCode> code = object_code(program->blueprint, options.threads, options.use_cache);
   if (!code) return code.diagnostics();
   program->description.stack_bytes = code->stack_bytes;
+  Diagnostics notes = program->blueprint.notes();
+  const LrSchedulerDescription& scheduler = model.description().lr_scheduler;
+  if (!scheduler.type.empty()) {
+    notes.push_back({Severity::note,
+                     scheduler.type +
+                         " is for cnnc-train: the object keeps the learning rate "
+                         "that it is given, until an application calls " +
+                         prefix + "_set_learning_rate",
+                     scheduler.place.span, scheduler.place.pointer, ""});
+  }
   return Object{prefix,
                 std::move(code->bytes),
                 c_training_header(program->description),
                 {},
-                program->blueprint.notes()};
+                std::move(notes)};
 }
 
 Result<std::string> inspect(const Model& model, const TensorFile& weights,

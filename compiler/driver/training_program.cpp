@@ -29,16 +29,6 @@ std::vector<TrainingTensor> tensors_of(const Plan& plan) {
   return result;
 }
 
-// What there is of a value for each image.
-HeaderTensor per_image(const Graph& graph, ValueId id, const std::string& name) {
-  const Type& type = graph.type(id);
-  HeaderTensor tensor;
-  tensor.name = name;
-  tensor.dtype = type.dtype;
-  tensor.shape = {type.shape.begin() + 1, type.shape.end()};
-  return tensor;
-}
-
 int64_t bytes_of(const HeaderTensor& tensor) {
   return element_count(tensor.shape) * byte_width(tensor.dtype);
 }
@@ -65,15 +55,15 @@ TrainingDescription describe(const ModelDescription& model, const TrainingProgra
   const Graph& graph = program.evaluation.graph;
   result.model = model.name;
   for (const KernelTarget& target : targets) result.targets.push_back(target.name);
-  result.image = per_image(graph, graph.inputs[0], graph.values[graph.inputs[0]].name);
+  result.image = per_image(kImages, graph.type(graph.inputs[0]));
   const bool normalizes = !model.mean.empty() || !model.std.empty();
   if (normalizes) {
     result.image.note = "pixels from 0 to 1 (byte / 255); the network normalises them itself";
   }
-  result.target = per_image(graph, graph.inputs[1], kTarget);
+  result.target = per_image(kTarget, graph.type(graph.inputs[1]));
   const bool has_classes = result.target.dtype == DType::i32;
   if (has_classes) result.target.note = "the number of the class";
-  result.output = per_image(graph, program.evaluation.outputs[0], model.output);
+  result.output = per_image(model.output, graph.type(program.evaluation.outputs[0]));
   result.tensors = tensors_of(program.step);
 
   cnnc_training& n = result.numbers;

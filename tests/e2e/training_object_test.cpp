@@ -425,6 +425,18 @@ TEST_CASE("windows that overlap need little stack in training, too", "[training_
   CHECK(number_in_header(*object, "STACK_BYTES") <= 1 << 20);
 }
 
+TEST_CASE("a schedule of the learning rate is said to be the application's", "[training_object]") {
+  use_own_cache();
+  std::string text = kNetwork;
+  text.replace(text.find("{\"batch_size\""), 1,
+               "{\"lr_scheduler\": {\"type\": \"StepLR\", \"step_size\": 1}, ");
+  const Result<Object> object = compile_training(model_of(text), {});
+  REQUIRE(object.ok());
+  REQUIRE(object->notes.size() == 1);
+  CHECK(object->notes[0].message.find("StepLR is for cnnc-train") != std::string::npos);
+  CHECK(object->notes[0].pointer == "/training/lr_scheduler");
+}
+
 TEST_CASE("headers for training are C99 and C++, and their example is a program",
           "[training_object]") {
   use_own_cache();

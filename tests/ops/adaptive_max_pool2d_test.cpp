@@ -2,43 +2,13 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
-#include "tests/ops/harness.h"
+#include "tests/ops/adaptive_cases.h"
 
 namespace cnnc {
 namespace {
 
 const double kNan = std::numeric_limits<double>::quiet_NaN();
 const double kInfinity = std::numeric_limits<double>::infinity();
-
-struct Case {
-  Shape input;
-  int64_t height, width;  // 0: the input's
-};
-
-const std::vector<Case>& cases() {
-  static const std::vector<Case> list = {
-      {{2, 3, 7, 7}, 1, 1}, {{2, 5, 8, 6}, 4, 3},  {{1, 2, 7, 9}, 3, 4},  {{1, 2, 10, 7}, 7, 3},
-      {{2, 1, 3, 5}, 6, 5}, {{1, 2, 2, 4}, 3, 7},  {{1, 1, 1, 1}, 1, 1},  {{1, 1, 1, 1}, 4, 3},
-      {{1, 2, 5, 6}, 0, 2}, {{1, 2, 5, 6}, 3, 0},  {{1, 1, 13, 1}, 5, 1}, {{1, 1, 3, 3}, 17, 16},
-      {{1, 2, 9, 9}, 1, 4}, {{1, 2, 1, 11}, 1, 4},
-  };
-  return list;
-}
-
-Attrs attrs_of_case(const Case& c) { return attrs_of({{"output_size", pair(c.height, c.width)}}); }
-
-Attrs grad_attrs(const Case& c) {
-  Attrs attrs = inferred("AdaptiveMaxPool2d", attrs_of_case(c), {f32(c.input)});
-  attrs.set("input_height", c.input[2]);
-  attrs.set("input_width", c.input[3]);
-  return attrs;
-}
-
-CompileOptions vectors(int width) {
-  CompileOptions options;
-  options.vector = width;
-  return options;
-}
 
 }  // namespace
 
@@ -75,16 +45,16 @@ TEST_CASE("AdaptiveMaxPool2d of known values", "[adaptive_max_pool2d]") {
 TEST_CASE("AdaptiveMaxPool2dGrad is a cheap gather where windows do not overlap",
           "[adaptive_max_pool2d]") {
   const OpDef& op = *find_op("AdaptiveMaxPool2dGrad");
-  CHECK(op.more_traits(grad_attrs(cases()[0]), {}) == kCheapGather);
-  CHECK(op.more_traits(grad_attrs(cases()[1]), {}) == kCheapGather);
-  CHECK(op.more_traits(grad_attrs(cases()[2]), {}) == 0);
-  CHECK(op.more_traits(grad_attrs(cases()[4]), {}) == 0);
+  CHECK(op.more_traits(grad_attrs("AdaptiveMaxPool2d", adaptive_cases()[0]), {}) == kCheapGather);
+  CHECK(op.more_traits(grad_attrs("AdaptiveMaxPool2d", adaptive_cases()[1]), {}) == kCheapGather);
+  CHECK(op.more_traits(grad_attrs("AdaptiveMaxPool2d", adaptive_cases()[2]), {}) == 0);
+  CHECK(op.more_traits(grad_attrs("AdaptiveMaxPool2d", adaptive_cases()[4]), {}) == 0);
 }
 
 TEST_CASE("AdaptiveMaxPool2d and its gradient compute what their references compute",
           "[adaptive_max_pool2d]") {
-  for (size_t i = 0; i < cases().size(); ++i) {
-    const Case& c = cases()[i];
+  for (size_t i = 0; i < adaptive_cases().size(); ++i) {
+    const AdaptiveCase& c = adaptive_cases()[i];
     INFO(to_string(c.input) << " to " << c.height << "x" << c.width << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     const ReferenceTensor input = random_tensor(c.input, random);
@@ -92,15 +62,15 @@ TEST_CASE("AdaptiveMaxPool2d and its gradient compute what their references comp
     const std::vector<ReferenceTensor> pool =
         run_reference("AdaptiveMaxPool2d", attrs_of_case(c), {input});
     const ReferenceTensor upstream = random_tensor(pool[0].shape, random);
-    check_lowering("AdaptiveMaxPool2dGrad", grad_attrs(c), {upstream, Operand(pool[1], DType::i32)},
-                   vectors(i % 2 == 0 ? 8 : 0));
+    check_lowering("AdaptiveMaxPool2dGrad", grad_attrs("AdaptiveMaxPool2d", c),
+                   {upstream, Operand(pool[1], DType::i32)}, vectors(i % 2 == 0 ? 8 : 0));
   }
 }
 
 TEST_CASE("AdaptiveMaxPool2d's gradient rule agrees with finite differences",
           "[adaptive_max_pool2d][gradient]") {
-  for (size_t i = 0; i < cases().size(); ++i) {
-    const Case& c = cases()[i];
+  for (size_t i = 0; i < adaptive_cases().size(); ++i) {
+    const AdaptiveCase& c = adaptive_cases()[i];
     INFO(to_string(c.input) << " to " << c.height << "x" << c.width << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     check_gradient("AdaptiveMaxPool2d", attrs_of_case(c), {spread_tensor(c.input, random)});
