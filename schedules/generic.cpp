@@ -6,7 +6,8 @@
 //   element for each of the result. Further stages of kernels without an anchor (row maxima, sums)
 //   are computed per vector of the batch, inside the loops over the arguments that they have, or
 //   per image where the channels are innermost; what is reduced over the batch itself is computed
-//   first. A stage called "a/b" is computed where the stage "a" adds a term.
+//   first. A stage called "a/b" is computed where the stage "a" adds a term. An argument "l" of a
+//   stage numbers partial sums that fill its vectors.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -77,6 +78,7 @@ void schedule_stage(Halide::Func& stage, Halide::Var vector, int lanes, VectorDi
   if (vectors == VectorDimension::batch && has_argument(stage, Halide::Var("n"))) {
     vector = Halide::Var("n");
   }
+  if (has_argument(stage, Halide::Var("l"))) vector = Halide::Var("l");
   const bool vectorised = has_argument(stage, vector);
   if (vectorised) {
     order_loops(stage, stage, vector, {});

@@ -319,6 +319,11 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     kernel_funcs.result(arguments) = Halide::Tuple(values);
 
   apply(spec.problem, spec.params, kernel_funcs);
+  // What has one element is computed first. In the loops it would be computed again and again:
+  // for all that a compiler knows, their stores may change what it is made of.
+  for (auto& [name, stage] : kernel_funcs.stages) {
+    if (stage.dimensions() == 0 && !stage.has_update_definition()) stage.compute_root();
+  }
   if (is_circular) compute_before_stores(tuple, kernel_funcs.result);
 
   const size_t first_output = kernel.inputs.size();
@@ -391,6 +396,14 @@ class MemoryFile {
   int file_;
 };
 
+// Whether a value of the kernel lies in another order than row-major. What only parameters flow
+// into does not, and has no vectors of the batch.
+bool touches_batch(const Kernel& kernel, const std::vector<Placement>& placements) {
+  const auto is_other = [&](ValueId id) { return placements[id].layout != Layout::row_major; };
+  return kernel.anchor >= 0 || std::any_of(kernel.inputs.begin(), kernel.inputs.end(), is_other) ||
+         std::any_of(kernel.outputs.begin(), kernel.outputs.end(), is_other);
+}
+
 }  // namespace
 
 KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
@@ -399,8 +412,9 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
   KernelSpec spec;
   Problem& problem = spec.problem;
   problem.machine = target.machine;
-  problem.vectors =
-      layout == Layout::batch_innermost ? VectorDimension::batch : VectorDimension::channel;
+  problem.vectors = layout == Layout::batch_innermost && touches_batch(kernel, placements)
+                        ? VectorDimension::batch
+                        : VectorDimension::channel;
   problem.flops = kernel.flops;
   problem.bytes = kernel.bytes;
   if (kernel.anchor >= 0) describe_anchor(graph, kernel, problem);

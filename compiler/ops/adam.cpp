@@ -14,6 +14,7 @@ namespace cnnc {
 namespace {
 
 using Halide::Expr;
+using Halide::Func;
 
 constexpr size_t kSlots = 3;
 constexpr size_t kStep = kSlots + 3;
@@ -63,8 +64,11 @@ void lower(Lowering& lowering, WeightDecay decay) {
   const double beta1 = attrs.reals("betas")[0], beta2 = attrs.reals("betas")[1];
   const auto eps = static_cast<float>(attrs.real("eps"));
   const UpdateExprs update = update_exprs(lowering, kSlots, decay);
-  const Expr step_size = update.lr / bias_correction(beta1, update.step);
-  const Expr scale = 1.f / Halide::sqrt(bias_correction(beta2, update.step));
+  Func step_size("step_size"), scale("scale");
+  step_size() = update.lr / bias_correction(beta1, update.step);
+  scale() = 1.f / Halide::sqrt(bias_correction(beta2, update.step));
+  lowering.stages["step_size"] = step_size;
+  lowering.stages["scale"] = scale;
 
   const Expr& g = update.gradient;
   const Expr m = lerp(update.states[0], g, 1 - beta1);
@@ -83,7 +87,7 @@ void lower(Lowering& lowering, WeightDecay decay) {
     parameter = parameter * (1.f - update.lr * static_cast<float>(share));
   }
   values[0] =
-      parameter - step_size * Halide::strict_float(m / (Halide::sqrt(square) * scale + eps));
+      parameter - step_size() * Halide::strict_float(m / (Halide::sqrt(square) * scale() + eps));
   define_update(lowering, update.vars, values);
 }
 

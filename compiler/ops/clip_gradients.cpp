@@ -69,28 +69,35 @@ Result<std::vector<Type>> infer_square_sum(InferArgs& args) {
   return outputs_of({{DType::f32, {1}}});
 }
 
-// Of weights, first the sum of each output's.
+// Of weights, first kLanes sums of each output's, in which neighbours go to different sums.
 void lower_square_sum(Lowering& lowering) {
   const Shape& shape = lowering.input_types[0].shape;
   const Func input = lowering.inputs[0];
-  const Var c("c"), n("n");
+  const Var c("c"), l("l"), y("y");
   const auto square = [](const Expr& x) { return x * x; };
   Func total("total"), output("square_sum");
   total(c) = 0.f;
-  const RDom q(0, constant(shape[0]), "q");
   if (shape.size() == 1) {
+    const RDom q(0, constant(shape[0]), "q");
     total(c) = Halide::strict_float(total(c) + square(input(q)));
   } else {
-    std::vector<Halide::Range> ranges;
-    for (size_t d = shape.size() - 1; d > 0; --d) ranges.emplace_back(0, constant(shape[d]));
+    constexpr int64_t kLanes = 16;
+    const int64_t width = shape.back();
+    const auto last = static_cast<int64_t>(shape.size()) - 1;
+    std::vector<Halide::Range> ranges = {{0, constant((width + kLanes - 1) / kLanes)}};
+    for (int64_t d = last - 1; d > 0; --d) ranges.emplace_back(0, constant(shape[d]));
     const RDom r(ranges, "r");
-    std::vector<Expr> place;
-    for (size_t d = 0; d + 1 < shape.size(); ++d) place.emplace_back(r[static_cast<int>(d)]);
-    place.emplace_back(n);
+    const Expr x = r[0] * constant(kLanes) + l;
+    std::vector<Expr> place = {Halide::min(x, constant(width - 1))};
+    for (int64_t d = 1; d < last; ++d) place.emplace_back(r[static_cast<int>(d)]);
+    place.emplace_back(y);
+    Expr term = square(at(input, place));
+    if (width % kLanes != 0) term = Halide::select(x < constant(width), term, 0.f);
     Func partial("partial");
-    partial(n) = 0.f;
-    partial(n) = Halide::strict_float(partial(n) + square(at(input, place)));
-    total(c) = Halide::strict_float(total(c) + partial(q));
+    partial(l, y) = 0.f;
+    partial(l, y) = Halide::strict_float(partial(l, y) + term);
+    const RDom all(0, constant(kLanes), 0, constant(shape[0]), "all");
+    total(c) = Halide::strict_float(total(c) + partial(all.x, all.y));
     lowering.stages["partial"] = partial;
   }
   output(c) = total(c);

@@ -41,7 +41,8 @@ struct Lowering {
   std::vector<Halide::Func> outputs = {};
 
   // Intermediate Funcs that a schedule may place, under the names that the family documents.
-  // All other intermediate Funcs must be pure, and are computed inline.
+  // Those without arguments are computed once, before everything else. All other intermediate Funcs
+  // must be pure, and are computed inline.
   std::map<std::string, Halide::Func> stages = {};
 
   [[nodiscard]] const Attrs& attrs() const { return node.attrs; }

@@ -425,6 +425,24 @@ TEST_CASE("windows that overlap need little stack in training, too", "[training_
   CHECK(number_in_header(*object, "STACK_BYTES") <= 1 << 20);
 }
 
+TEST_CASE("updates apart from the gradients run along the parameters", "[training_object]") {
+  std::string text = kNetwork;
+  text.replace(text.find("{\"batch_size\""), 1, "{\"clip_grad_norm\": 1, ");
+  const Model model = model_of(text);
+  const Result<TrainingProgram> program =
+      training_program(model.description(), "net", {*parse_target("host")});
+  REQUIRE(program.ok());
+  int updates = 0;
+  for (const Blueprint::Call& call : program->blueprint.calls("net_step_batch")) {
+    const bool is_update = call.kernel.find("_update") != std::string::npos;
+    INFO(call.kernel);
+    updates += is_update ? 1 : 0;
+    if (is_update) CHECK(call.problem.vectors == VectorDimension::channel);
+    if (!call.problem.family.empty()) CHECK(call.problem.vectors == VectorDimension::batch);
+  }
+  CHECK(updates == 4);
+}
+
 TEST_CASE("a schedule of the learning rate is said to be the application's", "[training_object]") {
   use_own_cache();
   std::string text = kNetwork;
