@@ -72,10 +72,15 @@ std::string value_text(const AttrSpec& spec) {
   return text;
 }
 
+// Numbers with fractions do not follow from shapes.
+bool is_optional(const AttrSpec& spec) {
+  return spec.kind == AttrKind::reals || spec.kind == AttrKind::real;
+}
+
 std::string presence_text(const AttrSpec& spec) {
   if (has_default(spec)) return '`' + default_text(spec.fallback) + '`';
   if (spec.required) return "required";
-  return spec.kind == AttrKind::reals ? "none" : "inferred";
+  return is_optional(spec) ? "none" : "inferred";
 }
 
 // "`kernel_size`, `stride` = 1".
@@ -86,7 +91,7 @@ std::string attributes_text(const OpDef& op) {
     if (has_default(spec)) {
       text += " = " + default_text(spec.fallback);
     } else if (!spec.required) {
-      text += spec.kind == AttrKind::reals ? " (optional)" : " (inferred)";
+      text += is_optional(spec) ? " (optional)" : " (inferred)";
     }
   }
   return text;
