@@ -59,6 +59,9 @@ std::string value_text(const AttrSpec& spec) {
     case AttrKind::padding:
       text = "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`" + choices(" or ");
       break;
+    case AttrKind::integers:
+      text = "integer or list of integers";
+      break;
     case AttrKind::reals:
       text = "number or list of numbers";
       break;
@@ -72,9 +75,10 @@ std::string value_text(const AttrSpec& spec) {
   return text;
 }
 
-// Numbers with fractions do not follow from shapes.
+// Whether its absence says something of its own, rather than that it follows from the inputs.
 bool is_optional(const AttrSpec& spec) {
-  return spec.kind == AttrKind::reals || spec.kind == AttrKind::real;
+  return spec.kind == AttrKind::integers || spec.kind == AttrKind::reals ||
+         spec.kind == AttrKind::real;
 }
 
 std::string presence_text(const AttrSpec& spec) {
