@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "compiler/ops/dims.h"
-#include "compiler/ops/resize_taps.h"
+#include "compiler/ops/tap_table.h"
 
 namespace cnnc {
 namespace {
@@ -12,8 +12,6 @@ namespace {
 using Halide::Expr;
 using Halide::Func;
 using Halide::Var;
-
-constexpr int64_t kMostUnrolled = 8;  // taps of the gradient
 
 // ---- Upsample
 
@@ -117,56 +115,6 @@ std::vector<Axis> axes_of(const Attrs& attrs, const Shape& in, const Shape& out)
   return axes;
 }
 
-// A table of constants as a function of the element and, with several taps, of the tap.
-template <class T, class U>
-Halide::Buffer<T> table(const Taps& taps, const std::vector<U>& values) {
-  Halide::Buffer<T> result(static_cast<int>(taps.count), static_cast<int>(taps.elements()));
-  for (int64_t o = 0; o < taps.elements(); ++o) {
-    for (int64_t k = 0; k < taps.count; ++k) {
-      result(static_cast<int>(k), static_cast<int>(o)) = static_cast<T>(values[o * taps.count + k]);
-    }
-  }
-  return result;
-}
-
-// The taps of one dimension as expressions.
-class TapTable {
- public:
-  TapTable(const Taps& taps, int64_t other_extent)
-      : taps_(taps), other_extent_(other_extent), count_(taps.count) {
-    is_plain_ = true;
-    for (double weight : taps.weights) is_plain_ &= weight == 1;
-    const int64_t own = taps.elements();
-    is_even_ = count_ == 1 && (own % other_extent == 0 || other_extent % own == 0);
-    for (int64_t o = 0; is_even_ && o < own; ++o) {
-      is_even_ = taps.indices[o] == o * other_extent / own;
-    }
-    if (!is_even_) indices_ = table<int32_t>(taps, taps.indices);
-    if (!is_plain_) weights_ = table<float>(taps, taps.weights);
-  }
-
-  [[nodiscard]] int64_t count() const { return count_; }
-  [[nodiscard]] bool is_plain() const { return is_plain_; }  // all weights are 1
-  [[nodiscard]] Expr index(const Expr& k, const Expr& o) const {
-    if (is_even_) {
-      const int64_t own = taps_.elements();
-      return own >= other_extent_ ? o / constant(own / other_extent_)
-                                  : o * constant(other_extent_ / own);
-    }
-    return Halide::clamp(indices_(k, o), 0, constant(other_extent_ - 1));
-  }
-  [[nodiscard]] Expr weight(const Expr& k, const Expr& o) const { return weights_(k, o); }
-
- private:
-  Taps taps_;
-  int64_t other_extent_;
-  int64_t count_;
-  bool is_plain_ = true;
-  bool is_even_ = false;  // each element is repeated as often, or every so many are taken
-  Halide::Buffer<int32_t> indices_;
-  Halide::Buffer<float> weights_;
-};
-
 // The weighted sum over the taps of the axes from `next` on.
 Expr sum_of(const Lowering& lowering, const std::vector<Axis>& axes,
             const std::vector<TapTable>& tables, size_t next, const std::vector<Expr>& at_output,
@@ -239,19 +187,11 @@ void reference(ReferenceArgs& args) {
   // One dimension after the other.
   ReferenceTensor now = in;
   for (const Axis& axis : axes) {
-    const Taps taps = resize_taps(axis.rule, axis.in, axis.out);
     ReferenceTensor next;
     next.shape = now.shape;
     next.shape[axis.dim] = axis.out;
     next.data.resize(element_count(next.shape));
-    for (int64_t i = 0; i < element_count(next.shape); ++i) {
-      Shape from = coordinates_of(next.shape, i);
-      const int64_t o = from[axis.dim];
-      for (int64_t k = o * taps.count; k < (o + 1) * taps.count; ++k) {
-        from[axis.dim] = taps.indices[k];
-        next.data[i] += taps.weights[k] * now.data[position_of(now.shape, from)];
-      }
-    }
+    sum_taps(now, static_cast<int64_t>(axis.dim), resize_taps(axis.rule, axis.in, axis.out), next);
     now = next;
   }
   out.data = now.data;
@@ -313,47 +253,15 @@ Result<std::vector<Type>> infer_grad(InferArgs& args) {
 }
 
 void lower_grad(Lowering& lowering) {
-  const Type& type = lowering.output_types[0];
-  const std::vector<Var> vars = variables(type.rank());
   const int64_t dim = lowering.attrs().integer("dim");
-  const int64_t extent = lowering.input_types[0].shape[dim];
-  const TapTable taps(gradient_taps(lowering.attrs(), extent), extent);
-  const std::vector<Expr> coordinates = reversed(vars);
-  const auto term = [&](const Expr& k) {
-    std::vector<Expr> source = coordinates;
-    source[dim] = taps.index(k, coordinates[dim]);
-    Expr value = at(lowering.inputs[0], reversed(source));
-    return taps.is_plain() ? value : value * taps.weight(k, coordinates[dim]);
-  };
-  Func output("resize_grad");
-  if (taps.count() <= kMostUnrolled) {
-    Expr sum = term(0);
-    for (int64_t k = 1; k < taps.count(); ++k) sum = sum + term(constant(k));
-    output(vars) = sum;
-  } else {
-    const Halide::RDom r(0, constant(taps.count()), "r");
-    Func sum("sum");
-    sum(vars) = 0.f;
-    sum(vars) += term(r);
-    lowering.stages["sum"] = sum;
-    output(vars) = sum(vars);
-  }
-  lowering.outputs = {output};
+  lower_sum_of_taps(lowering, "resize_grad", dim,
+                    gradient_taps(lowering.attrs(), lowering.input_types[0].shape[dim]));
 }
 
 void reference_grad(ReferenceArgs& args) {
-  const ReferenceTensor& upstream = *args.inputs[0];
-  ReferenceTensor& out = args.outputs[0];
   const int64_t dim = args.attrs.integer("dim");
-  const Taps taps = gradient_taps(args.attrs, upstream.shape[dim]);
-  for (int64_t i = 0; i < element_count(out.shape); ++i) {
-    Shape from = coordinates_of(out.shape, i);
-    const int64_t o = from[dim];
-    for (int64_t k = o * taps.count; k < (o + 1) * taps.count; ++k) {
-      from[dim] = taps.indices[k];
-      out.data[i] += taps.weights[k] * upstream.data[position_of(upstream.shape, from)];
-    }
-  }
+  sum_taps(*args.inputs[0], dim, gradient_taps(args.attrs, args.inputs[0]->shape[dim]),
+           args.outputs[0]);
 }
 
 OpDef make_op() noexcept {
