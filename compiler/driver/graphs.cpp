@@ -72,6 +72,8 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
   if (!built) return built.diagnostics();
   Graph graph = std::move(*built);
   ends.output = graph.outputs[0];
+  const Diagnostics mixing = mixes_of_batch(graph);
+  if (!mixing.empty()) return mixing;
   graph = pad_batch(std::move(graph), model.batch_size, rows, kImages, kCount);
   ends.count = graph.inputs.back();
   Type of_target = target_type(model.loss, graph.type(ends.output));
@@ -124,7 +126,7 @@ Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
   Result<Graph> built = build_graph(model, batch);
   if (!built) return built.diagnostics();
   // Beyond this point every value has a type.
-  Graph graph = drop_training_only(std::move(*built));
+  Graph graph = expand_nodes(drop_training_only(std::move(*built)));
   graph = fold_flatten(std::move(graph));
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
@@ -156,6 +158,7 @@ Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
                          model.clip_grad_value, model.clip_grad_norm);
   graph = add_optimizer(std::move(graph), *model.optimizer.op, model.optimizer.attrs, parameters,
                         differentiated->of, lr, step, *without_decay);
+  graph = expand_nodes(std::move(graph));
   // Beyond this point the set of operations is final.
   graph = move_elementwise_above_views(std::move(graph));
   graph = sum_before_spreading(std::move(graph));
@@ -172,7 +175,7 @@ Result<Graph> evaluation_graph(const ModelDescription& model, int64_t lanes) {
   attrs.set("rows", model.batch_size);
   const ValueId output = graph.add("CropBatch", "output", attrs, {ends.output})[0];
   graph.outputs = {output, ends.loss};
-  graph = drop_training_only(std::move(graph));
+  graph = expand_nodes(drop_training_only(std::move(graph)));
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
   return eliminate_dead(std::move(graph));

@@ -7,6 +7,7 @@
 #include "compiler/frontend/attribute_reader.h"
 #include "compiler/frontend/json.h"
 #include "compiler/frontend/layer_order.h"
+#include "compiler/frontend/output_name.h"
 #include "compiler/frontend/sections.h"
 #include "compiler/frontend/training_section.h"
 #include "compiler/support/files.h"
@@ -311,8 +312,9 @@ class ModelReader {
         continue;
       }
       layer.inputs.push_back(name.text);
-      if (name.text == kNetworkInput) continue;
-      const auto found = index.find(name.text);
+      const std::string read = parse_output_name(name.text).layer;
+      if (read == kNetworkInput) continue;
+      const auto found = index.find(read);
       if (found != index.end()) {
         reads.push_back(found->second);
       } else {

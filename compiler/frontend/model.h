@@ -24,7 +24,7 @@ struct LayerDescription {
   std::string name;
   const OpDef* op = nullptr;
   Attrs attrs;                      // as given; defaults are set when the node is made
-  std::vector<std::string> inputs;  // names of layers, or kNetworkInput
+  std::vector<std::string> inputs;  // see output_name.h; of layers, or kNetworkInput
   Place place;
   std::map<std::string, Place> attr_places;  // of the attributes given
 };

@@ -103,6 +103,9 @@ struct OpDef {
   // Traits that depend on attributes and shapes. Null: none.
   uint32_t (*more_traits)(const Attrs&, const std::vector<Type>& inputs) = nullptr;
   void (*lower)(Lowering&) = nullptr;
+  // Null: kernels compute the node. Else there is no `lower`: appends nodes that compute what it
+  // does and returns their values, one for each output.
+  std::vector<ValueId> (*expand)(Graph&, const Node&) = nullptr;
   // Null: not differentiable.
   std::vector<ValueId> (*gradient)(GradientArgs&) = nullptr;
   void (*reference)(ReferenceArgs&) = nullptr;

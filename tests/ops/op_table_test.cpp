@@ -25,7 +25,7 @@ TEST_CASE("Every record is complete", "[ops]") {
     CHECK(!op->inputs.empty());
     CHECK(!op->outputs.empty());
     CHECK(op->infer != nullptr);
-    CHECK(op->lower != nullptr);
+    CHECK((op->lower != nullptr) != (op->expand != nullptr));
     CHECK(op->reference != nullptr);
     const bool has_parameters = std::any_of(op->inputs.begin(), op->inputs.end(),
                                             [](const OpInput& input) { return input.parameter; });
