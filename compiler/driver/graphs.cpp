@@ -70,7 +70,7 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
   const int64_t rows = round_up(model.batch_size, lanes);
   Result<Graph> built = build_graph(model, rows);
   if (!built) return built.diagnostics();
-  Graph graph = std::move(*built);
+  Graph graph = join_views(expand_layers(std::move(*built)));
   ends.output = graph.outputs[0];
   graph = pad_batch(std::move(graph), model.batch_size, rows, kImages, kCount);
   ends.count = graph.inputs.back();
@@ -124,7 +124,8 @@ Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
   Result<Graph> built = build_graph(model, batch);
   if (!built) return built.diagnostics();
   // Beyond this point every value has a type.
-  Graph graph = drop_training_only(std::move(*built));
+  Graph graph = drop_training_only(expand_layers(std::move(*built)));
+  graph = join_views(std::move(graph));
   graph = fold_flatten(std::move(graph));
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
@@ -156,6 +157,7 @@ Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
                          model.clip_grad_value, model.clip_grad_norm);
   graph = add_optimizer(std::move(graph), *model.optimizer.op, model.optimizer.attrs, parameters,
                         differentiated->of, lr, step, *without_decay);
+  graph = join_views(std::move(graph));
   // Beyond this point the set of operations is final.
   graph = move_elementwise_above_views(std::move(graph));
   graph = sum_before_spreading(std::move(graph));

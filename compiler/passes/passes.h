@@ -12,6 +12,12 @@
 
 namespace cnnc {
 
+// Puts the ops that compute a layer in its place, where it has an `expand`.
+[[nodiscard]] Graph expand_layers(Graph graph);
+
+// View(View(x)) -> View(x), or x itself where that is what the second view makes of it again.
+[[nodiscard]] Graph join_views(Graph graph);
+
 // Removes kTrainingOnly nodes: in inference their first input is their result.
 [[nodiscard]] Graph drop_training_only(Graph graph);
 

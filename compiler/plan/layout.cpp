@@ -70,12 +70,14 @@ std::vector<int64_t> strides(const Shape& shape, Layout layout) {
   std::vector<int64_t> result(shape.size());
   const std::vector<size_t> order = memory_order(shape.size(), layout);
   int64_t stride = 1;
-  const bool is_image = shape.size() == 4;
+  const bool is_image = shape.size() > 2;
   for (auto d = order.rbegin(); d != order.rend(); ++d) {
     const bool channels = layout == Layout::batch_innermost && is_image && *d == 1;
     if (channels && shape[1] > 1 && share_few_sets(stride)) stride += shape[0];
-    const bool pixels = layout == Layout::channels_last && is_image && *d == 3;
-    if (pixels && shape[2] * shape[3] > 1 && begin_in_one_set(stride)) stride += kCacheLine;
+    const bool pixels = layout == Layout::channels_last && is_image && *d + 1 == shape.size();
+    if (pixels && element_count(shape) > shape[0] * shape[1] && begin_in_one_set(stride)) {
+      stride += kCacheLine;
+    }
     result[*d] = stride;
     stride *= shape[*d];
   }
@@ -101,6 +103,10 @@ std::vector<Layout> value_layouts(const Graph& graph, Layout layout) {
     row_major[id] = graph.values[id].kind != ValueKind::result || graph.values[id].type.rank() < 2;
   }
   for (ValueId id : graph.outputs) row_major[id] = true;
+  // A view of what lies row-major, such as a parameter, is free if it lies so, too.
+  for (const Node& node : graph.nodes) {
+    if (node.has(kView) && row_major[node.inputs[0]]) row_major[node.outputs[0]] = true;
+  }
   // Backwards: what flows elementwise into an update of a parameter has the parameter's layout.
   std::vector<bool> parameter_like(graph.values.size());
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
