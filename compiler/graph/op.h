@@ -106,7 +106,7 @@ struct OpDef {
   std::vector<ValueId> (*gradient)(GradientArgs&) = nullptr;
   void (*reference)(ReferenceArgs&) = nullptr;
   // A layer that other ops compute: appends them to the graph, and returns what stands for each
-  // output of the node. It has neither lower nor gradient. Null: the op computes itself.
+  // output of the node; nothing where the op computes this node itself. Null: it always does.
   std::vector<ValueId> (*expand)(Graph&, const Node&) = nullptr;
   // Multiplications and additions, counted as the field does (padding taps included). Null: 0.
   int64_t (*flops)(const Attrs&, const std::vector<Type>& inputs,

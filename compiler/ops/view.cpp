@@ -1,6 +1,4 @@
 // View: what layers that others compute make of their tensors. Tested by tests/ops/view_test.cpp.
-#include "compiler/ops/view.h"
-
 #include <algorithm>
 
 #include "compiler/ops/exprs.h"
@@ -111,21 +109,6 @@ OpDef make_view() noexcept {
 }
 
 }  // namespace
-
-ValueId view_of(Graph& graph, ValueId value, const Shape& shape, const std::string& name) {
-  if (graph.type(value).shape == shape) return value;
-  const bool is_read = std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-    return std::count(node.inputs.begin(), node.inputs.end(), value) != 0;
-  });
-  if (graph.values[value].kind == ValueKind::parameter && !is_read) {
-    CNNC_CHECK(element_count(shape) == element_count(graph.type(value).shape), "another size");
-    graph.values[value].type.shape = shape;
-    return value;
-  }
-  Attrs attrs;
-  attrs.set("shape", shape);
-  return graph.add("View", name, attrs, {value})[0];
-}
 
 extern const OpDef view = make_view();
 

@@ -9,10 +9,14 @@ Graph expand_layers(Graph graph) {
   bool expands = false;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {  // those that are appended, too
     if (!graph.nodes[i].op->expand) continue;
-    expands = true;
     const Node node = graph.nodes[i];  // nodes move as others are added
     graph.nodes[i].inputs.assign(node.inputs.size(), kNoValue);  // no longer a reader
     const std::vector<ValueId> results = node.op->expand(graph, node);
+    if (results.empty()) {
+      graph.nodes[i].inputs = node.inputs;
+      continue;
+    }
+    expands = true;
     CNNC_CHECK(results.size() == node.outputs.size(), node.op->name + ": one value per output");
     for (size_t added = kept.size(); added < graph.nodes.size(); ++added) {
       graph.nodes[added].span = node.span;

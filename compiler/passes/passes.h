@@ -12,7 +12,8 @@
 
 namespace cnnc {
 
-// Puts the ops that compute a layer in its place, where it has an `expand`.
+// Puts the ops that compute a layer in its place, where it has an `expand`. Outputs of the graph
+// among its results become those of the ops.
 [[nodiscard]] Graph expand_layers(Graph graph);
 
 // View(View(x)) -> View(x), or x itself where that is what the second view makes of it again.

@@ -25,7 +25,7 @@ TEST_CASE("Every record is complete", "[ops]") {
     CHECK(!op->inputs.empty());
     CHECK(!op->outputs.empty());
     CHECK(op->infer != nullptr);
-    CHECK((op->lower == nullptr) == (op->expand != nullptr));
+    CHECK((op->lower != nullptr || op->expand != nullptr));
     CHECK(op->reference != nullptr);
     const bool has_parameters = std::any_of(op->inputs.begin(), op->inputs.end(),
                                             [](const OpInput& input) { return input.parameter; });
@@ -35,7 +35,7 @@ TEST_CASE("Every record is complete", "[ops]") {
     if (op->traits & kElementwise) CHECK(op->schedule.empty());
     // What a description can name can be trained through.
     if (op->role == OpRole::layer || op->role == OpRole::loss) {
-      CHECK((op->gradient == nullptr) == (op->expand != nullptr));
+      CHECK((op->gradient != nullptr) == (op->lower != nullptr));
     }
   }
 }
