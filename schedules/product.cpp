@@ -32,9 +32,7 @@ int64_t extent_of(const Problem& p, const char* argument) {
   }
 }
 
-const char* vectors_of(const Problem& p) {
-  return p.vectors == VectorDimension::batch ? "n" : "c";
-}
+const char* vectors_of(const Problem& p) { return p.vectors == VectorDimension::batch ? "n" : "c"; }
 const char* columns_of(const Problem& p) { return p.rank == 2 ? "c" : "x"; }
 const char* rows_of(const Problem& p) { return p.rank == 2 ? "n" : p.rank == 3 ? "c" : "y"; }
 
@@ -109,8 +107,8 @@ Params choose_product(const Problem& problem) {
                                   panel_bytes, VectorTail::allowed);
     params.a = tile.a;
     params.b = tile.b;
-    params.why = "rule: " + std::to_string(params.a) + " scalars x " + std::to_string(params.b) +
-                 " vectors";
+    params.why =
+        "rule: " + std::to_string(params.a) + " scalars x " + std::to_string(params.b) + " vectors";
   }
   complete(problem, params);
   return params;
@@ -174,10 +172,7 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   Halide::Stage update = accumulator.update();
   std::vector<Halide::VarOrRVar> loops = others;
   for (const Halide::RVar& r : accumulator.rvars()) loops.emplace_back(r);
-  update.reorder(loops)
-      .vectorize(vector, lanes, vector_tail)
-      .unroll(vector)
-      .unroll(tiled);
+  update.reorder(loops).vectorize(vector, lanes, vector_tail).unroll(vector).unroll(tiled);
   if (both) {
     accumulator.unroll(rows);
     update.unroll(rows);

@@ -177,9 +177,9 @@ void Blueprint::add_bodies(EntryFrame& frame, const Plan& plan, Layout layout, i
           case Region::constant:
             shared_.is_transformed.emplace(value.name, argument.packing.is_transformed);
             buffer.base = BufferBase::constant;
-            buffer.index = add_constant(
-                value, graph->values[storage_of(*graph, argument.value, layout)].name,
-                argument.packing, constants);
+            buffer.index =
+                add_constant(value, graph->values[storage_of(*graph, argument.value, layout)].name,
+                             argument.packing, constants);
             break;
           case Region::inside:
             CNNC_CHECK(false, "%" + value.name + " has no memory");

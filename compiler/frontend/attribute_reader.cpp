@@ -24,7 +24,9 @@ std::string choices_text(const AttrSpec& spec) {
 
 // What stands for one axis each.
 std::string axes_text(size_t axes) {
-  return axes == 1 ? "[length]" : axes == 2 ? "[vertical, horizontal]" : "[depth, vertical, horizontal]";
+  return axes == 1   ? "[length]"
+         : axes == 2 ? "[vertical, horizontal]"
+                     : "[depth, vertical, horizontal]";
 }
 
 std::string pair_text(const AttrSpec& spec) {
@@ -43,7 +45,8 @@ std::string padding_text(const AttrSpec& spec) {
     return "an integer, a pair [vertical, horizontal], four integers [top, left, bottom, right]" +
            choice;
   }
-  return "an integer, three integers [depth, vertical, horizontal], six integers [front, top, left, "
+  return "an integer, three integers [depth, vertical, horizontal], six integers [front, top, "
+         "left, "
          "back, bottom, right]" +
          choice;
 }

@@ -138,8 +138,7 @@ Diagnostics expect_fit(const Axes& axes) {
     return {error("the padded input " + to_string(padded) + " is larger than " +
                   std::to_string(kMostPositions))};
   }
-  if (std::all_of(axes.begin(), axes.end(),
-                  [](const WindowAxis& axis) { return axis.out > 0; })) {
+  if (std::all_of(axes.begin(), axes.end(), [](const WindowAxis& axis) { return axis.out > 0; })) {
     return {};
   }
   const bool dilated = span != kernel;

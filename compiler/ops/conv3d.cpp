@@ -40,14 +40,15 @@ Attrs depth_attrs(int64_t depth) {
 std::vector<ValueId> expand_conv3d(Graph& graph, const Node& node) {
   const Shape in = graph.type(node.inputs[0]).shape;
   const WindowAxis depth = conv_axes(node.attrs, extents_of(in))[0];
-  const ValueId windows = graph.add("DepthWindows", node.name + ".windows", depth_attrs(depth),
-                                    {node.inputs[0]})[0];
-  const ValueId weight = view_of(graph, node.inputs[1],
-                                 with_joined_depth(graph.type(node.inputs[1]).shape),
-                                 node.name + ".weight.view");
+  const ValueId windows =
+      graph.add("DepthWindows", node.name + ".windows", depth_attrs(depth), {node.inputs[0]})[0];
+  const ValueId weight =
+      view_of(graph, node.inputs[1], with_joined_depth(graph.type(node.inputs[1]).shape),
+              node.name + ".weight.view");
   Attrs attrs = without_depth(node.attrs);
   attrs.set("in_channels", in[1] * depth.kernel);
-  const ValueId images = graph.add("Conv2d", node.name, attrs, {windows, weight, node.inputs[2]})[0];
+  const ValueId images =
+      graph.add("Conv2d", node.name, attrs, {windows, weight, node.inputs[2]})[0];
   return graph.add("FoldDepth", node.name + ".volume", depth_attrs(depth.out), {images, kNoValue});
 }
 
@@ -56,9 +57,9 @@ std::vector<ValueId> expand_conv_transpose3d(Graph& graph, const Node& node) {
   const WindowAxis depth = transposed_axes(node.attrs, extents_of(in))[0];
   const ValueId slices =
       graph.add("DepthWindows", node.name + ".slices", depth_attrs(in[2]), {node.inputs[0]})[0];
-  const ValueId weight = view_of(graph, node.inputs[1],
-                                 with_joined_depth(graph.type(node.inputs[1]).shape),
-                                 node.name + ".weight.view");
+  const ValueId weight =
+      view_of(graph, node.inputs[1], with_joined_depth(graph.type(node.inputs[1]).shape),
+              node.name + ".weight.view");
   Attrs attrs = without_depth(node.attrs);
   attrs.set("out_channels", node.attrs.integer("out_channels") * depth.kernel);
   attrs.set("bias", false);

@@ -169,10 +169,9 @@ Result<std::vector<Type>> infer_conv(InferArgs& args) {
 }
 
 std::vector<ParameterSpec> conv_parameters(const Attrs& attrs, const std::vector<Type>&) {
-  return parameters_for(
-      weight_shape(attrs.integer("out_channels"),
-                   attrs.integer("in_channels") / attrs.integer("groups"), attrs),
-      attrs);
+  return parameters_for(weight_shape(attrs.integer("out_channels"),
+                                     attrs.integer("in_channels") / attrs.integer("groups"), attrs),
+                        attrs);
 }
 
 void reference_conv(ReferenceArgs& args) {
@@ -180,11 +179,10 @@ void reference_conv(ReferenceArgs& args) {
   const ReferenceTensor& weight = *args.inputs[1];
   ReferenceTensor& output = args.outputs[0];
   begin_with_bias(args);
-  for_each_product(conv_axes(args.attrs, extents_of(input.shape)), input.shape[0], input.shape[1],
-                   output.shape[1], args.attrs.integer("groups"),
-                   [&](int64_t o, int64_t w, int64_t i) {
-                     output.data[o] += weight.data[w] * input.data[i];
-                   });
+  for_each_product(
+      conv_axes(args.attrs, extents_of(input.shape)), input.shape[0], input.shape[1],
+      output.shape[1], args.attrs.integer("groups"),
+      [&](int64_t o, int64_t w, int64_t i) { output.data[o] += weight.data[w] * input.data[i]; });
 }
 
 Result<std::vector<Type>> infer_conv_transpose(InferArgs& args) {
@@ -216,8 +214,7 @@ Result<std::vector<Type>> infer_conv_transpose(InferArgs& args) {
   return outputs_of({{DType::f32, out}});
 }
 
-std::vector<ParameterSpec> conv_transpose_parameters(const Attrs& attrs,
-                                                     const std::vector<Type>&) {
+std::vector<ParameterSpec> conv_transpose_parameters(const Attrs& attrs, const std::vector<Type>&) {
   return parameters_for(
       weight_shape(attrs.integer("in_channels"),
                    attrs.integer("out_channels") / attrs.integer("groups"), attrs),
@@ -229,11 +226,10 @@ void reference_conv_transpose(ReferenceArgs& args) {
   const ReferenceTensor& weight = *args.inputs[1];
   ReferenceTensor& output = args.outputs[0];
   begin_with_bias(args);
-  for_each_product(transposed_axes(args.attrs, extents_of(input.shape)), input.shape[0],
-                   output.shape[1], input.shape[1], args.attrs.integer("groups"),
-                   [&](int64_t i, int64_t w, int64_t o) {
-                     output.data[o] += weight.data[w] * input.data[i];
-                   });
+  for_each_product(
+      transposed_axes(args.attrs, extents_of(input.shape)), input.shape[0], output.shape[1],
+      input.shape[1], args.attrs.integer("groups"),
+      [&](int64_t i, int64_t w, int64_t o) { output.data[o] += weight.data[w] * input.data[i]; });
 }
 
 }  // namespace cnnc

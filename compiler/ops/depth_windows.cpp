@@ -1,8 +1,8 @@
 // DepthWindows and FoldDepth: with them, convolutions of images compute those of volumes. Tested by
 // tests/ops/depth_windows_test.cpp.
 //
-//   DepthWindows  output(d * N + n, c * K + k, y, x) = input(n, c, z, y, x) or 0 where there is none
-//   FoldDepth     output(n, c, z, y, x) = bias(c) + sum of input(d * N + n, c * K + k, y, x)
+//   DepthWindows  output(d * N + n, c * K + k, y, x) = input(n, c, z, y, x) or 0 where there is
+//   none FoldDepth     output(n, c, z, y, x) = bias(c) + sum of input(d * N + n, c * K + k, y, x)
 //                                         over all (d, k) of that z
 // with z = d * stride + k * dilation - padding. Each is the other's gradient. A kernel K of 1 makes
 // images of the slices of volumes, and the other way round.
@@ -89,8 +89,7 @@ void lower_windows(Lowering& lowering) {
       lowering.inputs[0](x, y, inside ? z : Halide::clamp(z, 0, constant(axis.in - 1)),
                          quotient(c, axis.kernel), image);
   Func output("depth_windows");
-  output(x, y, c, n) =
-      inside ? value : Halide::select(z >= 0 && z < constant(axis.in), value, 0.f);
+  output(x, y, c, n) = inside ? value : Halide::select(z >= 0 && z < constant(axis.in), value, 0.f);
   lowering.outputs = {output};
 }
 

@@ -42,8 +42,8 @@ std::vector<ValueId> expand(Graph& graph, const Node& node) {
   const Shape in = graph.type(node.inputs[0]).shape;
   const Shape out = graph.type(node.outputs[0]).shape;
   if (in.size() == 2) return {};
-  const ValueId rows = view_of(graph, node.inputs[0],
-                               {element_count(in) / in.back(), in.back()}, node.name + ".rows");
+  const ValueId rows = view_of(graph, node.inputs[0], {element_count(in) / in.back(), in.back()},
+                               node.name + ".rows");
   const ValueId result =
       graph.add("Linear", node.name, node.attrs, {rows, node.inputs[1], node.inputs[2]})[0];
   return {view_of(graph, result, out, node.name + ".output")};

@@ -80,8 +80,7 @@ std::vector<ValueId> expand(Graph& graph, const Node& node) {
   const ValueId left = view_of(graph, node.inputs[0], a, node.name + ".left");
   const ValueId right = view_of(graph, node.inputs[1], b, node.name + ".right");
   const ValueId product = graph.add("Product", node.name, {}, {left, right})[0];
-  return {
-      view_of(graph, product, graph.type(node.outputs[0]).shape, node.name + ".output")};
+  return {view_of(graph, product, graph.type(node.outputs[0]).shape, node.name + ".output")};
 }
 
 void reference(ReferenceArgs& args) {

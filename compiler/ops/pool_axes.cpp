@@ -189,9 +189,10 @@ int64_t count_of(const WindowAxis& axis, bool with_padding, int64_t o) {
 }
 
 std::vector<AttrSpec> adaptive_attrs(size_t axes) {
-  AttrSpec size = per_axis("output_size", axes, std::nullopt, kCounts,
-                           names_of_axes(axes) + " of the output; null: " +
-                               (axes == 1 ? "that" : "those") + " of the input");
+  AttrSpec size =
+      per_axis("output_size", axes, std::nullopt, kCounts,
+               names_of_axes(axes) + " of the output; null: " + (axes == 1 ? "that" : "those") +
+                   " of the input");
   size.nullable = true;
   return {required(size)};
 }

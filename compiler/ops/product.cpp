@@ -1,7 +1,8 @@
 // Product: what MatMul, Linear on more than rows, and Gemm make of two values. Tested by
 // tests/ops/product_test.cpp.
 //
-//   output(batch, m, j) = scale * sum over k, and over dimensions of the batch that the output lacks,
+//   output(batch, m, j) = scale * sum over k, and over dimensions of the batch that the output
+//   lacks,
 //                         of a(batch, m, k) * b(batch, k, j)
 // where dimensions of the batch that are 1 in an operand are repeated, and an operand may lie
 // transposed: a(batch, k, m), b(batch, j, k). Both gradients are products again.

@@ -48,7 +48,8 @@ AttrSpec per_axis(std::string name, size_t axes, std::optional<int64_t> fallback
                   std::string doc) {
   AttrValue value;
   if (fallback) value = std::vector<int64_t>(axes, *fallback);
-  AttrSpec spec = attribute(std::move(name), AttrKind::pair, std::move(value), range, std::move(doc));
+  AttrSpec spec =
+      attribute(std::move(name), AttrKind::pair, std::move(value), range, std::move(doc));
   spec.axes = axes;
   return spec;
 }

@@ -18,7 +18,8 @@ Result<std::vector<Type>> infer(InferArgs& args) {
   const Shape& in = args.inputs[0].shape;
   const Shape& out = args.attrs.integers("shape");
   const auto rank = static_cast<int64_t>(out.size());
-  if (rank < 1 || rank > kMostRank || is_too_large(out) || element_count(out) != element_count(in)) {
+  if (rank < 1 || rank > kMostRank || is_too_large(out) ||
+      element_count(out) != element_count(in)) {
     return error("cannot turn " + to_string(in) + " into " + to_string(out));
   }
   return outputs_of({{args.inputs[0].dtype, out}});
@@ -36,8 +37,8 @@ std::vector<Group> groups_of(const Shape& in, const Shape& out) {
   while (group.in < in.size() || group.out < out.size()) {
     int64_t inside = 1, outside = 1;
     do {
-      const bool grows_in = group.in_end < in.size() &&
-                            (inside <= outside || group.out_end == out.size());
+      const bool grows_in =
+          group.in_end < in.size() && (inside <= outside || group.out_end == out.size());
       if (grows_in) {
         inside *= in[group.in_end++];
       } else {

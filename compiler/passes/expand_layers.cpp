@@ -9,7 +9,7 @@ Graph expand_layers(Graph graph) {
   bool expands = false;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {  // those that are appended, too
     if (!graph.nodes[i].op->expand) continue;
-    const Node node = graph.nodes[i];  // nodes move as others are added
+    const Node node = graph.nodes[i];                            // nodes move as others are added
     graph.nodes[i].inputs.assign(node.inputs.size(), kNoValue);  // no longer a reader
     const std::vector<ValueId> results = node.op->expand(graph, node);
     if (results.empty()) {

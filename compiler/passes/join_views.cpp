@@ -22,8 +22,7 @@ Graph join_views(Graph graph) {
     for (const Node* before = producer_of(graph, view.inputs[0]); before && before->has(kView);
          before = producer_of(graph, before->inputs[0])) {
       const ValueId source = before->inputs[0];
-      if (graph.type(source) == graph.type(view.outputs[0]) &&
-          !is_output(graph, view.outputs[0])) {
+      if (graph.type(source) == graph.type(view.outputs[0]) && !is_output(graph, view.outputs[0])) {
         replace_uses(graph, view.outputs[0], source);
         break;
       }

@@ -34,16 +34,16 @@ struct Case {
     return result;
   }
   [[nodiscard]] std::vector<Operand> operands(bool transposed, std::mt19937& random) const {
-    const Shape weight = transposed ? Shape{in, out / groups, kernel}
-                                    : Shape{out, in / groups, kernel};
+    const Shape weight =
+        transposed ? Shape{in, out / groups, kernel} : Shape{out, in / groups, kernel};
     std::vector<Operand> result = {random_tensor({batch, in, length}, random),
                                    random_tensor(weight, random)};
     result.emplace_back(bias ? random_tensor({out}, random) : absent());
     return result;
   }
   [[nodiscard]] std::string text(bool transposed) const {
-    return "[" + std::to_string(batch) + ", " + std::to_string(in) + ", " +
-           std::to_string(length) + "] " + print(transposed);
+    return "[" + std::to_string(batch) + ", " + std::to_string(in) + ", " + std::to_string(length) +
+           "] " + print(transposed);
   }
 
  private:
@@ -143,9 +143,9 @@ TEST_CASE("Conv1d of known values", "[conv1d]") {
                              {"stride", one(2)},
                              {"padding", two(1, 0)},
                              {"output_padding", one(1)}});
-  CHECK(run_compiled("ConvTranspose1d", up,
-                     {tensor({1, 1, 3}, {1, 2, 3}), tensor({1, 1, 3}, {1, 10, 100}),
-                      tensor({1}, {0.5})})[0]
+  CHECK(run_compiled(
+            "ConvTranspose1d", up,
+            {tensor({1, 1, 3}, {1, 2, 3}), tensor({1, 1, 3}, {1, 10, 100}), tensor({1}, {0.5})})[0]
             .data == std::vector<double>{10.5, 102.5, 20.5, 203.5, 30.5, 300.5, 0.5});
 }
 

@@ -114,9 +114,8 @@ TEST_CASE("Conv3d of known values", "[conv3d]") {
                      {tensor({1, 1, 3, 1, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9}),
                       tensor({1, 1, 2, 1, 2}, {1, 10, 100, 1000}), tensor({1}, {0.5})})[0]
             .data == std::vector<double>{5421.5, 6532.5, 8754.5, 9865.5});
-  const Attrs up = attrs_of({{"out_channels", number(1)},
-                             {"kernel_size", three(2, 1, 1)},
-                             {"stride", three(1, 1, 1)}});
+  const Attrs up = attrs_of(
+      {{"out_channels", number(1)}, {"kernel_size", three(2, 1, 1)}, {"stride", three(1, 1, 1)}});
   CHECK(run_compiled("ConvTranspose3d", up,
                      {tensor({1, 1, 2, 1, 2}, {1, 2, 3, 4}), tensor({1, 1, 2, 1, 1}, {1, 10}),
                       tensor({1}, {0.5})})[0]

@@ -37,8 +37,7 @@ TEST_CASE("MatMul of known values", "[mat_mul]") {
         std::vector<double>{11});
 }
 
-TEST_CASE("MatMul and its gradients compute what its reference computes",
-          "[mat_mul][gradient]") {
+TEST_CASE("MatMul and its gradients compute what its reference computes", "[mat_mul][gradient]") {
   const std::vector<std::pair<Shape, Shape>> cases = {
       {{3}, {3}},
       {{3}, {3, 4}},

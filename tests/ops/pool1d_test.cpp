@@ -49,8 +49,7 @@ TEST_CASE("Pooling of sequences infers its output as PyTorch does", "[pool1d]") 
   CHECK(outcome_of("AvgPool1d",
                    attrs_of({{"kernel_size", one(4)}, {"padding", std::string("same_upper")}}),
                    in) == "f32[4, 8, 7]");
-  CHECK(outcome_of("AdaptiveAvgPool1d", attrs_of({{"output_size", one(5)}}), in) ==
-        "f32[4, 8, 5]");
+  CHECK(outcome_of("AdaptiveAvgPool1d", attrs_of({{"output_size", one(5)}}), in) == "f32[4, 8, 5]");
   CHECK(outcome_of("AdaptiveMaxPool1d", attrs_of({{"output_size", one(0)}}), in) ==
         "f32[4, 8, 28]");
 }
@@ -71,15 +70,16 @@ TEST_CASE("Pooling of sequences of known values", "[pool1d]") {
   const auto run = [&](const std::string& op, const Attrs& attrs, const Operand& input) {
     return run_compiled(op, attrs, {input})[0].data;
   };
-  const Attrs window = attrs_of({{"kernel_size", one(3)}, {"stride", one(2)},
-                                 {"padding", two(1, 1)}});
+  const Attrs window =
+      attrs_of({{"kernel_size", one(3)}, {"stride", one(2)}, {"padding", two(1, 1)}});
   CHECK(run("MaxPool1d", window, row) == std::vector<double>{3, 10, 20});
   CHECK(run("AvgPool1d", attrs_of({{"kernel_size", one(2)}}), row) == std::vector<double>{2, 7.5});
   CHECK(run("AdaptiveAvgPool1d", attrs_of({{"output_size", one(3)}}), row) ==
         std::vector<double>{2, 6, 15});
   CHECK(run("AdaptiveMaxPool1d", attrs_of({{"output_size", one(3)}}), row) ==
         std::vector<double>{3, 10, 20});
-  const std::vector<double> found = run("MaxPool1d", window, tensor({1, 1, 5}, {1, nan, 5, 10, 20}));
+  const std::vector<double> found =
+      run("MaxPool1d", window, tensor({1, 1, 5}, {1, nan, 5, 10, 20}));
   CHECK(found[0] != found[0]);
   CHECK(found[2] == 20);
 }

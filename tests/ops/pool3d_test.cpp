@@ -50,8 +50,7 @@ TEST_CASE("Pooling of volumes infers its output as PyTorch does", "[pool3d]") {
   const std::vector<Type> in = {f32({4, 8, 6, 28, 29})};
   CHECK(outcome_of("MaxPool3d", attrs_of({{"kernel_size", Shape{2, 2, 2}}}), in) ==
         "f32[4, 8, 3, 14, 14]");
-  CHECK(outcome_of("AvgPool3d",
-                   attrs_of({{"kernel_size", Shape{2, 3, 2}}, {"ceil_mode", true}}),
+  CHECK(outcome_of("AvgPool3d", attrs_of({{"kernel_size", Shape{2, 3, 2}}, {"ceil_mode", true}}),
                    in) == "f32[4, 8, 3, 10, 15]");
   CHECK(outcome_of("AdaptiveAvgPool3d", attrs_of({{"output_size", Shape{1, 0, 5}}}), in) ==
         "f32[4, 8, 1, 28, 5]");
@@ -60,10 +59,11 @@ TEST_CASE("Pooling of volumes infers its output as PyTorch does", "[pool3d]") {
 TEST_CASE("Pooling of volumes says what is wrong", "[pool3d]") {
   CHECK(outcome_of("MaxPool3d", attrs_of({{"kernel_size", Shape{2, 2, 2}}}), {f32({4, 8, 6, 6})}) ==
         "the input must be [N, C, D, H, W], but is [4, 8, 6, 6]");
-  CHECK(outcome_of("AvgPool3d",
-                   attrs_of({{"kernel_size", Shape{2, 2, 2}}, {"padding", Shape{2, 0, 0, 0, 0, 0}}}),
-                   {f32({1, 1, 6, 6, 6})}) ==
-        "padding is [2, 0, 0, 0, 0, 0], but must be smaller than kernel_size [2, 2, 2]");
+  CHECK(
+      outcome_of("AvgPool3d",
+                 attrs_of({{"kernel_size", Shape{2, 2, 2}}, {"padding", Shape{2, 0, 0, 0, 0, 0}}}),
+                 {f32({1, 1, 6, 6, 6})}) ==
+      "padding is [2, 0, 0, 0, 0, 0], but must be smaller than kernel_size [2, 2, 2]");
 }
 
 TEST_CASE("Pooling of volumes of known values", "[pool3d]") {
@@ -74,8 +74,8 @@ TEST_CASE("Pooling of volumes of known values", "[pool3d]") {
   CHECK(run("MaxPool3d", attrs_of({{"kernel_size", Shape{2, 2, 1}}})) ==
         std::vector<double>{7, 10});
   CHECK(run("AvgPool3d", attrs_of({{"kernel_size", Shape{2, 2, 2}}})) == std::vector<double>{4.75});
-  CHECK(run("AvgPool3d", attrs_of({{"kernel_size", Shape{2, 1, 2}},
-                                   {"divisor_override", number(2)}})) ==
+  CHECK(run("AvgPool3d",
+            attrs_of({{"kernel_size", Shape{2, 1, 2}}, {"divisor_override", number(2)}})) ==
         std::vector<double>{7, 12});
   CHECK(run("AdaptiveMaxPool3d", attrs_of({{"output_size", Shape{1, 1, 1}}})) ==
         std::vector<double>{10});
