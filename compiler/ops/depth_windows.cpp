@@ -100,7 +100,7 @@ void lower_fold(Lowering& lowering) {
   const int64_t batch = lowering.output_types[0].shape[0];
   const Func input = lowering.inputs[0], bias = input_or_none(lowering, 1);
   const Expr start = bias.defined() ? Expr(bias(c)) : Expr(0.f);
-  const auto value = [&](const Expr& d, const Expr& k) {
+  const auto value = [&](const Expr& d, const Expr& k) -> Expr {
     return input(x, y, c * constant(axis.kernel) + k, d * constant(batch) + n);
   };
   Func output("fold_depth");
