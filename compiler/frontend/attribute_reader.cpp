@@ -65,6 +65,8 @@ std::string expected(const AttrSpec& spec) {
       return pair_text(spec);
     case AttrKind::padding:
       return padding_text(spec);
+    case AttrKind::integers:
+      return "an integer or a list of integers";
     case AttrKind::reals:
       return "a number or a list of numbers";
   }
@@ -92,6 +94,8 @@ class ValueReader {
       case AttrKind::padding:
         if (json.is(JsonKind::text)) return store(text(json), attrs);
         return store(integers(json, {spec_.axes, 2 * spec_.axes}), attrs);
+      case AttrKind::integers:
+        return store(integers(json, {}), attrs);
       case AttrKind::reals:
         return store(reals(json), attrs);
     }
@@ -155,13 +159,15 @@ class ValueReader {
   }
 
   // One number, or a list whose length is one of `counts`; repeated to the greatest of them.
+  // Without counts, any list that is not empty.
   std::optional<std::vector<int64_t>> integers(const Json& json,
                                                const std::vector<size_t>& counts) {
     std::vector<int64_t> numbers;
     if (json.is(JsonKind::array)) {
-      if (std::find(counts.begin(), counts.end(), json.children.size()) == counts.end()) {
-        return wrong(json, expected(spec_));
-      }
+      const size_t length = json.children.size();
+      const bool fits =
+          counts.empty() ? length > 0 : std::count(counts.begin(), counts.end(), length) > 0;
+      if (!fits) return wrong(json, expected(spec_));
       for (const Json& child : json.children) {
         const std::optional<int64_t> number =
             integer(child, spec_.nullable ? "an integer or null" : "an integer");
@@ -174,7 +180,8 @@ class ValueReader {
       numbers.push_back(*number);
     }
     const size_t given = numbers.size();
-    while (numbers.size() < counts.back()) numbers.push_back(numbers[numbers.size() % given]);
+    while (!counts.empty() && numbers.size() < counts.back())
+      numbers.push_back(numbers[numbers.size() % given]);
     return numbers;
   }
 
@@ -210,7 +217,7 @@ void unknown_key(const Json& member, const std::vector<AttrSpec>& specs,
 
 AttrRange range_of(const AttrSpec& spec) {
   double most = kMostReal;
-  if (spec.kind == AttrKind::integer) most = kMostInteger;
+  if (spec.kind == AttrKind::integer || spec.kind == AttrKind::integers) most = kMostInteger;
   if (spec.kind == AttrKind::pair || spec.kind == AttrKind::padding) most = kMostWindow;
   return {std::max(spec.least, -most), std::min(spec.most, most)};
 }

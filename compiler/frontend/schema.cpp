@@ -79,6 +79,7 @@ Schema attribute_schema(const AttrSpec& spec) {
                          list_schema(item, 2 * spec.axes, 2 * spec.axes)};
       if (!spec.choices.empty()) schema["anyOf"].push_back({{"enum", spec.choices}});
       break;
+    case AttrKind::integers:
     case AttrKind::reals:
       schema["anyOf"] = {item, list_schema(item, 1, 0)};
       break;

@@ -184,9 +184,8 @@ OpDef make_product() noexcept {
   OpDef op;
   op.name = "Product";
   op.doc = "Matrix product of two tensors";
-  AttrSpec batch = attribute("batch", AttrKind::pair, {}, kCounts,
+  AttrSpec batch = attribute("batch", AttrKind::integers, {}, kCounts,
                              "dimensions before the matrices of the output; others are summed");
-  batch.axes = 0;
   op.attrs = {
       flag("transpose_a", false, "the first operand's matrices lie transposed"),
       flag("transpose_b", false, "the second operand's matrices lie transposed"),
