@@ -5,13 +5,20 @@
 namespace cnnc {
 namespace {
 
-// Whether the view makes of `source` what it makes of its input.
-bool takes(const Graph& graph, const Node& view, ValueId source) {
+// Lets the view read `source`, if it makes of it what it makes of its input.
+bool read_instead(const Graph& graph, Node& view, ValueId source) {
   Attrs attrs = view.attrs;
   const std::vector<Type> types = {graph.type(source)};
   InferArgs args{attrs, types};
   const Result<std::vector<Type>> result = view.op->infer(args);
-  return result && (*result)[0] == graph.type(view.outputs[0]);
+  if (!result || (*result)[0] != graph.type(view.outputs[0])) return false;
+  uint32_t traits = view.op->traits;
+  if (view.op->more_traits) traits |= view.op->more_traits(attrs, types);
+  if ((traits & kView) == 0) return false;
+  view.attrs = std::move(attrs);
+  view.traits = traits;
+  view.inputs[0] = source;
+  return true;
 }
 
 }  // namespace
@@ -26,7 +33,7 @@ Graph join_views(Graph graph) {
         replace_uses(graph, view.outputs[0], source);
         break;
       }
-      if (takes(graph, view, source)) view.inputs[0] = source;
+      if (!read_instead(graph, view, source)) break;
     }
   }
   return graph;
