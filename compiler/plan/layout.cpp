@@ -103,9 +103,13 @@ std::vector<Layout> value_layouts(const Graph& graph, Layout layout) {
     row_major[id] = graph.values[id].kind != ValueKind::result || graph.values[id].type.rank() < 2;
   }
   for (ValueId id : graph.outputs) row_major[id] = true;
-  // A view of what lies row-major, such as a parameter, is free if it lies so, too.
+  // A view of a parameter is free if it is row-major, too; and so is one of the caller's input, but
+  // vectors of the batch had to be gathered from it again and again.
   for (const Node& node : graph.nodes) {
-    if (node.has(kView) && row_major[node.inputs[0]]) row_major[node.outputs[0]] = true;
+    if (!node.has(kView)) continue;
+    const ValueKind kind = graph.values[node.inputs[0]].kind;
+    const bool gathers = kind == ValueKind::input && layout == Layout::batch_innermost;
+    if (kind != ValueKind::result && !gathers) row_major[node.outputs[0]] = true;
   }
   // Backwards: what flows elementwise into an update of a parameter has the parameter's layout.
   std::vector<bool> parameter_like(graph.values.size());
