@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "compiler/plan/memory.h"
 #include "tests/plan/toy.h"
 
 namespace cnnc {
