@@ -55,7 +55,10 @@ void describe_anchor(const Graph& graph, const Kernel& kernel, Problem& problem)
   }
   const Shape& first = graph.type(anchor.inputs[0]).shape;
   const Shape& second = graph.type(anchor.inputs[1]).shape;
-  if (problem.family == "conv" || problem.family == "linear") {
+  if (problem.family == "product") {
+    const int64_t elements = element_count(shape);
+    problem.reduce_c = anchor.op->flops(attrs, graph.types(anchor.inputs), {}) / 2 / elements;
+  } else if (problem.family == "conv" || problem.family == "linear") {
     // Inputs: what is multiplied, the weights [Cout, Cin/groups, KH, KW].
     problem.reduce_c = first[1] / problem.groups;
     problem.reduce_h = extent(second, 2);

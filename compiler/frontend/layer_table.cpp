@@ -54,10 +54,17 @@ std::string value_text(const AttrSpec& spec) {
       break;
     case AttrKind::pair:
       text = std::string("integer") + (spec.nullable ? ", `null`" : "") +
-             " or `[vertical, horizontal]`";
+             (spec.axes == 1   ? " or `[length]`"
+              : spec.axes == 2 ? " or `[vertical, horizontal]`"
+                               : " or `[depth, vertical, horizontal]`");
       break;
     case AttrKind::padding:
-      text = "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`" + choices(" or ");
+      text = (spec.axes == 1 ? "integer, `[start, end]`"
+              : spec.axes == 2
+                  ? "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`"
+                  : "integer, `[depth, vertical, horizontal]`, `[front, top, left, back, bottom, "
+                    "right]`") +
+             choices(" or ");
       break;
     case AttrKind::integers:
       text = "integer or list of integers";
