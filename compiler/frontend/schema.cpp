@@ -96,6 +96,7 @@ Schema attribute_schema(const AttrSpec& spec, Parameters parameters) {
       schema["anyOf"] = {item, list_schema(item, 2, 2), list_schema(item, 4, 4)};
       if (!spec.choices.empty()) schema["anyOf"].push_back({{"enum", spec.choices}});
       break;
+    case AttrKind::integers:
     case AttrKind::reals:
       schema["anyOf"] = {item, list_schema(item, 1, 0)};
       break;
@@ -284,9 +285,9 @@ Schema blocks_schema() {
 
 Schema input_schema() {
   const Schema extent = {{"type", "integer"}, {"minimum", 1}, {"maximum", 2147483647}};
-  const Schema shape = {
-      {"description", "[channels, height, width] or [features], without the batch."},
-      {"anyOf", {list_schema(extent, 3, 3), list_schema(extent, 1, 1)}}};
+  Schema shape = list_schema(extent, 1, kMostRank - 1);
+  shape["description"] =
+      "1 to 5 sizes without the batch, such as [channels, height, width] or [features].";
   Schema schema = object_schema({{"shape", shape}}, {"shape"}, input_specs());
   schema["description"] = "What the network reads.";
   return schema;
