@@ -145,6 +145,10 @@ std::string layer_reference() {
   for (const LrSchedulerSpec& spec : lr_scheduler_specs()) {
     text += "\n#### " + spec.name + "\n\n" + spec.doc + "\n" + attribute_rows(spec.attrs);
   }
+  text += "\n### Augmentation\n";
+  for (const AugmentationSpec& spec : augmentation_specs()) {
+    text += "\n#### " + spec.name + "\n\n" + spec.doc + "\n" + attribute_rows(spec.attrs);
+  }
   return text;
 }
 
