@@ -1,0 +1,80 @@
+// Gemm and MatMul.
+#include "compiler/onnx/operators.h"
+#include "compiler/onnx/views.h"
+
+namespace cnnc {
+namespace {
+
+Constant transposed(const Constant& matrix) {
+  const int64_t rows = matrix.shape()[0], columns = matrix.shape()[1];
+  Constant result(matrix.type(), {columns, rows});
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t k = 0; k < columns; ++k) result.set(k * rows + i, matrix.at(i * columns + k));
+  }
+  return result;
+}
+
+Constant scaled(const Constant& from, double factor) {
+  Constant result = from;
+  for (int64_t i = 0; i < result.count(); ++i) result.set(i, from.at(i) * factor);
+  return result;
+}
+
+// One bias for each output feature, from what is broadcast to [N, features]; refuses other shapes.
+Operand bias_of(const Operand& operand, int64_t features) {
+  const Constant& from = *operand.constant;
+  const int64_t last = from.rank() == 0 ? 1 : from.shape().back();
+  if (from.count() != last || (last != 1 && last != features)) {
+    refuse("\"" + operand.name + "\" of the shape " + to_string(from.shape()) +
+           " is no bias of " + std::to_string(features) + " features");
+  }
+  if (from.shape() == Shape{features}) return operand;
+  Constant bias(from.type(), {features});
+  for (int64_t i = 0; i < features; ++i) bias.set(i, from.at(last == 1 ? 0 : i));
+  return OnnxNode::derived(operand, "bias", std::move(bias));
+}
+
+// alpha * A' * B' + beta * C, with a known B and C.
+void import_gemm(OnnxNode& node) {
+  const Operand a = node.input(0);
+  const double alpha = node.real("alpha", 1), beta = node.real("beta", 1);
+  (void)node.integer("broadcast", 0);
+  const bool transposes_a = node.integer("transA", 0) != 0;
+  const bool transposes_b = node.integer("transB", 0) != 0;
+  Operand weight = node.input(1);
+  const ConstantPtr b = node.known_input(1);
+  if (b->rank() != 2 || node.rank(a) != 2) refuse("multiplies what are no matrices");
+  if (!transposes_b) weight = OnnxNode::derived(weight, "transposed", transposed(*b));
+  if (alpha != 1) weight = OnnxNode::derived(weight, "scaled", scaled(*weight.constant, alpha));
+  const int64_t features = weight.constant->shape()[0];
+  OnnxNode::Parameters parameters = {{"weight", weight}};
+  if (node.has_input(2)) {
+    (void)node.known_input(2);
+    Operand bias = bias_of(node.input(2), features);
+    if (beta != 1) bias = OnnxNode::derived(bias, "scaled", scaled(*bias.constant, beta));
+    parameters.emplace_back("bias", bias);
+  }
+  Attrs attrs;
+  attrs.set("out_features", features);
+  attrs.set("bias", node.has_input(2));
+  const Operand input = transposes_a ? permuted(node, a, {1, 0}) : a;
+  node.set_output(0, node.emit("Linear", std::move(attrs), {input}, parameters));
+}
+
+void import_matmul(OnnxNode& node) {
+  const Operand a = node.input(0), b = node.input(1);
+  if (!a.is_constant() && b.is_constant() && node.rank(a) == 2 && node.rank(b) == 2) {
+    const Operand weight = OnnxNode::derived(b, "transposed", transposed(*b.constant));
+    Attrs attrs;
+    attrs.set("out_features", weight.constant->shape()[0]);
+    attrs.set("bias", false);
+    return node.set_output(0, node.emit("Linear", std::move(attrs), {a}, {{"weight", weight}}));
+  }
+  node.set_output(0, node.emit("MatMul", {}, {a, b}));
+}
+
+}  // namespace
+
+OnnxOperators matrix_operators() { return {{"Gemm", import_gemm}, {"MatMul", import_matmul}}; }
+
+}  // namespace cnnc
