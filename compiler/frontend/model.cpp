@@ -141,15 +141,18 @@ class ModelReader {
     ReadAttributes read = read_attributes(json, input_specs(), {"shape"}, "input", root_, report_);
     const Json* shape = json.find("shape");
     if (!shape) {
-      report_.error(json, "input needs the key \"shape\": [channels, height, width] or [features]");
+      report_.error(
+          json, "input needs the key \"shape\", such as [channels, height, width] or [features]");
     } else if (read_shape(*shape)) {
       read_normalisation(json, read.attrs);
     }
   }
 
   bool read_shape(const Json& json) {
-    if (!json.is(JsonKind::array) || (json.children.size() != 1 && json.children.size() != 3)) {
-      wrong(json, "[channels, height, width] or [features], without the batch");
+    if (!json.is(JsonKind::array) || json.children.empty() ||
+        json.children.size() >= static_cast<size_t>(kMostRank)) {
+      wrong(json,
+            "1 to 5 sizes without the batch, such as [channels, height, width] or [features]");
       return false;
     }
     int64_t elements = 1;

@@ -49,7 +49,7 @@ struct ModelDescription {
   std::shared_ptr<const Source> source;
   std::string name;
 
-  Shape input_shape;  // without the batch: [C, H, W] or [F]
+  Shape input_shape;  // without the batch: [C, H, W], [F], ...
   Place input_place;
   // The input is normalised as (x - mean) / std; one number for all channels or one for each.
   // Both are empty where the description gives neither.

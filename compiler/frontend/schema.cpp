@@ -188,9 +188,9 @@ Schema role_schema(OpRole role, const char* description) {
 
 Schema input_schema() {
   const Schema extent = {{"type", "integer"}, {"minimum", 1}, {"maximum", 2147483647}};
-  const Schema shape = {
-      {"description", "[channels, height, width] or [features], without the batch."},
-      {"anyOf", {list_schema(extent, 3, 3), list_schema(extent, 1, 1)}}};
+  Schema shape = list_schema(extent, 1, kMostRank - 1);
+  shape["description"] =
+      "1 to 5 sizes without the batch, such as [channels, height, width] or [features].";
   Schema schema = object_schema({{"shape", shape}}, {"shape"}, input_specs());
   schema["description"] = "What the network reads.";
   return schema;

@@ -14,6 +14,8 @@ enum class DType { f32, i32, u8 };
 
 using Shape = std::vector<int64_t>;
 
+constexpr int64_t kMostRank = 6;  // of a tensor that kernels compute
+
 // Saturates: a shape with too many elements to count has the greatest count there is.
 [[nodiscard]] int64_t element_count(const Shape& shape);
 [[nodiscard]] std::string to_string(const Shape& shape);  // "[64, 1, 28, 28]"

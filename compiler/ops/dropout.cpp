@@ -48,7 +48,7 @@ uint32_t threshold(double p) { return static_cast<uint32_t>(std::floor(p * 42949
 float scale(double p) { return static_cast<float>(1 / (1 - p)); }
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm, kRowForm});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32);
   if (problems.empty() && is_given(args, 1)) {
     problems = expect_type(args, 1, "seed", {DType::i32, {1}});
   }

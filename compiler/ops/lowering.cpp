@@ -1,22 +1,18 @@
 // Entry points: variables, at. Tested by every lowering test of tests/ops.
 #include "compiler/ops/lowering.h"
 
+#include "compiler/support/check.h"
+
 namespace cnnc {
 
 std::vector<Halide::Var> variables(int64_t rank) {
-  switch (rank) {
-    case 4:
-      return {Halide::Var("x"), Halide::Var("y"), Halide::Var("c"), Halide::Var("n")};
-    case 2:
-      return {Halide::Var("c"), Halide::Var("n")};
-    case 1:
-      return {Halide::Var("c")};
-    default:
-      break;
-  }
+  CNNC_CHECK(rank >= 0 && rank <= kMostRank, "a tensor of rank " + std::to_string(rank));
+  if (rank == 1) return {Halide::Var("c")};
   std::vector<Halide::Var> result;
-  result.reserve(static_cast<size_t>(rank));
-  for (int64_t i = 0; i < rank; ++i) result.emplace_back("d" + std::to_string(i));
+  for (const char* name : {"x", "y", "z", "w"}) {
+    if (static_cast<int64_t>(result.size()) < rank - 2) result.emplace_back(name);
+  }
+  if (rank > 0) result.insert(result.end(), {Halide::Var("c"), Halide::Var("n")});
   return result;
 }
 

@@ -1,8 +1,9 @@
 // Lowering: an op's algorithm as Halide Funcs, without a schedule.
 //
 // The arguments of a Func are the dimensions of the logical shape, last first: (x, y, c, n) for
-// [N, C, H, W], (c, n) for [N, F], (c) for [C]; convolution weights [Cout, Cin/groups, KH, KW] are
-// (x, y, c, n) too, with n the output channel; linear weights [out, in] are (c, n). Memory layout
+// [N, C, H, W], (c, n) for [N, F], (c) for [C], (x, c, n) and (x, y, z, c, n) for ranks 3 and 5,
+// (x, y, z, w, c, n) for rank 6; convolution weights [Cout, Cin/groups, KH, KW] are (x, y, c, n)
+// too, with n the output channel; linear weights [out, in] are (c, n). Memory layout
 // is no part of it: strides of buffers and the order of storage belong to plan and schedule.
 #pragma once
 #include <Halide.h>
@@ -48,7 +49,7 @@ struct Lowering {
   [[nodiscard]] const Attrs& attrs() const { return node.attrs; }
 };
 
-// The arguments of a Func of that rank: x, y, c, n / c, n / c; d0, d1, ... for other ranks.
+// The arguments of a Func of that rank, which is at most kMostRank.
 [[nodiscard]] std::vector<Halide::Var> variables(int64_t rank);
 
 // Calls of `f` at `arguments`.

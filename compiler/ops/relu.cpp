@@ -14,7 +14,7 @@ using Halide::Func;
 using Halide::Var;
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  const Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm, kRowForm});
+  const Diagnostics problems = expect_input(args, 0, "input", DType::f32);
   if (!problems.empty()) return problems;
   return outputs_of({args.inputs[0]});
 }
@@ -42,7 +42,7 @@ void reference(ReferenceArgs& args) {
 }
 
 Result<std::vector<Type>> infer_grad(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImageForm, kRowForm});
+  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32);
   if (problems.empty()) problems = expect_type(args, 1, "output", args.inputs[0]);
   if (!problems.empty()) return problems;
   return outputs_of({args.inputs[0]});

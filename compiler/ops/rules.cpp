@@ -75,12 +75,14 @@ bool is_given(const InferArgs& args, size_t index) {
 Diagnostics expect_input(const InferArgs& args, size_t index, const std::string& name, DType dtype,
                          const std::vector<std::string>& forms) {
   std::string wanted;
+  if (forms.empty()) wanted = "of 1 to " + std::to_string(kMostRank) + " dimensions";
   for (const std::string& form : forms) wanted += (wanted.empty() ? "" : " or ") + form;
   if (!is_given(args, index)) return {error("needs an input \"" + name + "\" " + wanted)};
   const Type& type = args.inputs[index];
   if (type.dtype != dtype) {
     return {error("the " + name + " must be " + to_string(dtype) + ", but is " + to_string(type))};
   }
+  if (forms.empty() && type.rank() <= kMostRank) return {};
   for (const std::string& form : forms) {
     if (rank_of(form) == type.rank()) return {};
   }

@@ -48,9 +48,10 @@ constexpr Range kNotNegative{0, std::numeric_limits<double>::infinity()};
 // Whether input `index` is there. Absent ones have no dimensions.
 [[nodiscard]] bool is_given(const InferArgs& args, size_t index);
 
-// Empty if input `index` has that dtype and the rank of one of `forms`, such as "[N, C, H, W]".
+// Empty if input `index` has that dtype and the rank of one of `forms`, such as "[N, C, H, W]";
+// without forms, any rank that kernels compute.
 [[nodiscard]] Diagnostics expect_input(const InferArgs& args, size_t index, const std::string& name,
-                                       DType dtype, const std::vector<std::string>& forms);
+                                       DType dtype, const std::vector<std::string>& forms = {});
 // Empty if input `index` is of that type.
 [[nodiscard]] Diagnostics expect_type(const InferArgs& args, size_t index, const std::string& name,
                                       const Type& type);

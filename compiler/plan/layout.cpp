@@ -98,8 +98,7 @@ bool same_order(const Shape& a, Layout layout_a, const Shape& b, Layout layout_b
 std::vector<Layout> value_layouts(const Graph& graph, Layout layout) {
   std::vector<bool> row_major(graph.values.size());
   for (size_t id = 0; id < graph.values.size(); ++id) {
-    const int64_t rank = graph.values[id].type.rank();
-    row_major[id] = graph.values[id].kind != ValueKind::result || (rank != 2 && rank != 4);
+    row_major[id] = graph.values[id].kind != ValueKind::result || graph.values[id].type.rank() < 2;
   }
   for (ValueId id : graph.outputs) row_major[id] = true;
   // Backwards: what flows elementwise into an update of a parameter has the parameter's layout.

@@ -140,7 +140,7 @@ void set_border_layouts(Plan& plan, Layout inputs, Layout outputs) {
   for (size_t id = 0; id < plan.placements.size(); ++id) {
     Placement& placement = plan.placements[id];
     const Type& type = plan.graph.values[id].type;
-    if (type.rank() != 2 && type.rank() != 4) continue;
+    if (type.rank() < 2) continue;
     if (placement.region == Region::input) placement.layout = inputs;
     if (placement.region == Region::output) placement.layout = outputs;
     if (placement.region != Region::inside) {

@@ -79,7 +79,7 @@ struct PlanOptions {
 inline constexpr PlanOptions kInferencePlan = {Layout::channels_last, ParameterStorage::constant};
 inline constexpr PlanOptions kTrainingPlan = {Layout::batch_innermost, ParameterStorage::state};
 
-// Lets the caller pass inputs and outputs of rank 2 and 4 in these layouts, as they lie inside a
+// Lets the caller pass inputs and outputs in these layouts, as they lie inside a
 // network: for kernels that are looked at alone. The graph has no views.
 void set_border_layouts(Plan& plan, Layout inputs, Layout outputs);
 

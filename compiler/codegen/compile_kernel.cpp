@@ -1,0 +1,282 @@
+// compile_kernel: the Funcs of a kernel, scheduled, as code. Tested by tests/schedules and
+// tests/codegen.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "compiler/codegen/kernel.h"
+#include "compiler/ops/lowering.h"
+
+namespace cnnc {
+namespace {
+
+using Halide::Expr;
+using Halide::Func;
+using Halide::ImageParam;
+
+Halide::Type halide_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return Halide::Float(32);
+    case DType::i32:
+      return Halide::Int(32);
+    case DType::u8:
+      return Halide::UInt(8);
+  }
+  CNNC_CHECK(false, "unknown dtype");
+  return {};
+}
+
+void constrain(Halide::OutputImageParam param, const KernelArgument& argument, bool bounds) {
+  for (size_t i = 0; i < argument.extents.size(); ++i) {
+    auto dimension = param.dim(static_cast<int>(i));
+    if (bounds) dimension.set_bounds(0, static_cast<int>(argument.extents[i]));
+    dimension.set_stride(static_cast<int>(argument.strides[i]));
+  }
+  param.set_host_alignment(static_cast<int>(argument.alignment));
+}
+
+// A Func of a parameter's logical dimensions that reads its panels.
+Func unpack(const ImageParam& packed, int64_t rank, const WeightPacking& packing,
+            const std::string& name) {
+  Func logical(name);
+  const std::vector<Halide::Var> v = variables(rank);
+  const int width = static_cast<int>(packing.panel);
+  if (rank == 1) logical(v) = packed(v[0]);
+  if (rank == 2) logical(v) = packed(v[1] % width, v[0], v[1] / width);
+  if (rank == 4) {
+    const auto [in, out] = packing.outputs_second ? std::pair{v[3], v[2]} : std::pair{v[2], v[3]};
+    logical(v) = packed(out % width, in, v[0], v[1], out / width);
+  }
+  return logical;
+}
+
+// An image that may be asked for anywhere: a block of it that is staged has one size everywhere.
+Func clamped(const Func& image, const Shape& shape) {
+  Func result("staged");
+  const std::vector<Halide::Var> v = variables(4);
+  result(v) = image(Halide::clamp(v[0], 0, static_cast<int>(shape[3]) - 1),
+                    Halide::clamp(v[1], 0, static_cast<int>(shape[2]) - 1), v[2], v[3]);
+  return result;
+}
+
+// Whether an output of the node reads, in its own definition, what an earlier output overwrites.
+bool reads_overwritten(const Lowering& lowering) {
+  class Calls : public Halide::Internal::IRVisitor {
+   public:
+    explicit Calls(std::string name) : name_(std::move(name)) {}
+    bool found = false;
+
+   private:
+    using IRVisitor::visit;
+    void visit(const Halide::Internal::Call* call) override {
+      found |= call->name == name_;
+      IRVisitor::visit(call);
+    }
+    std::string name_;
+  };
+  for (size_t k = 1; lowering.node.has(kInPlace) && k < lowering.outputs.size(); ++k) {
+    for (size_t earlier = 0; earlier < k; ++earlier) {
+      Calls calls(lowering.inputs[earlier].name());
+      lowering.outputs[k].value().accept(&calls);
+      if (calls.found) return true;
+    }
+  }
+  return false;
+}
+
+// Computes all elements of a vector of `tuple`, which `result` stores, before the first is stored.
+void compute_before_stores(Func& tuple, const Func& result) {
+  const std::string name = result.function().definition().schedule().dims().front().var;
+  const Halide::Var innermost(name.substr(name.rfind('.') + 1));
+  tuple.compute_at(result, innermost).store_in(Halide::MemoryType::Register);
+}
+
+struct BuiltKernel {
+  Halide::Pipeline pipeline;
+  std::vector<Halide::Argument> arguments;
+};
+
+BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& spec) {
+  std::map<ValueId, Func> funcs;
+  BuiltKernel built;
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    const KernelArgument& argument = spec.arguments[i];
+    ImageParam param(halide_type(argument.dtype), static_cast<int>(argument.extents.size()),
+                     "in" + std::to_string(i));
+    constrain(param, argument, true);
+    built.arguments.emplace_back(param);
+    funcs[argument.value] = argument.packing.panel > 0
+                                ? unpack(param, graph.type(argument.value).rank(), argument.packing,
+                                         "unpacked" + std::to_string(i))
+                                : Func(param);
+  }
+
+  KernelFuncs kernel_funcs;
+  int64_t stage_count = 0;
+  bool is_circular = false;
+  for (int32_t id : kernel.nodes) {
+    const Node& node = graph.nodes[id];
+    const std::vector<Type> input_types = graph.types(node.inputs);
+    const std::vector<Type> output_types = graph.types(node.outputs);
+    Lowering lowering{node, input_types, output_types};
+    lowering.chunk_rows = spec.params.rows;
+    lowering.band_rows = spec.params.band_rows;
+    lowering.separates_border = spec.params.separates_border;
+    lowering.winograd = id == kernel.anchor && spec.params.schedule == "winograd";
+    if (spec.problem.vectors == VectorDimension::batch) lowering.lanes = spec.problem.machine.lanes;
+    lowering.pack_width = static_cast<int>(spec.params.b) * spec.problem.machine.lanes;
+    for (ValueId input : node.inputs) {
+      lowering.inputs.push_back(input == kNoValue ? Func() : funcs.at(input));
+    }
+    if (id == kernel.anchor && spec.params.stages_input && !kernel_funcs.staged.defined()) {
+      kernel_funcs.staged = clamped(lowering.inputs[0], input_types[0].shape);
+      lowering.inputs[0] = kernel_funcs.staged;
+    }
+    node.op->lower(lowering);
+    CNNC_CHECK(lowering.outputs.size() == node.outputs.size(), node.op->name + ": wrong lowering");
+    for (size_t k = 0; k < node.outputs.size(); ++k) funcs[node.outputs[k]] = lowering.outputs[k];
+    is_circular |= reads_overwritten(lowering);
+    if (id == kernel.anchor || node.has(kChannelSum)) {
+      kernel_funcs.stages = lowering.stages;
+      kernel_funcs.anchor = lowering.outputs[0];
+    } else {
+      for (const auto& [name, stage] : lowering.stages) {
+        kernel_funcs.stages[name + "." + std::to_string(stage_count++)] = stage;
+      }
+    }
+    if (node.has(kCheapGather) && kernel.anchor >= 0 && id != kernel.anchor) {
+      kernel_funcs.staged = lowering.outputs[0];
+    }
+  }
+  if (kernel.anchor >= 0) {
+    const Node& anchor = graph.nodes[kernel.anchor];
+    kernel_funcs.anchor_is_result = kernel.outputs == std::vector<ValueId>{anchor.outputs[0]};
+  }
+
+  const std::vector<Halide::Var> arguments = variables(graph.type(kernel.outputs[0]).rank());
+  const std::vector<Expr> point(arguments.begin(), arguments.end());
+  std::vector<Expr> values;
+  values.reserve(kernel.outputs.size());
+  for (ValueId id : kernel.outputs) values.push_back(at(funcs.at(id), point));
+  // Halide stores the elements of a tuple one after the other: in place, what one overwrites
+  // another may still have to read.
+  Func tuple("tuple");
+  if (is_circular) {
+    tuple(arguments) = Halide::Tuple(values);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = tuple(arguments)[static_cast<int>(i)];
+  }
+  kernel_funcs.result = Func("result");
+  if (values.size() == 1)
+    kernel_funcs.result(arguments) = values[0];
+  else
+    kernel_funcs.result(arguments) = Halide::Tuple(values);
+
+  apply(spec.problem, spec.params, kernel_funcs);
+  // What has one element is computed first. In the loops it would be computed again and again:
+  // for all that a compiler knows, their stores may change what it is made of.
+  for (auto& [name, stage] : kernel_funcs.stages) {
+    if (stage.dimensions() == 0 && !stage.has_update_definition()) stage.compute_root();
+  }
+  if (is_circular) compute_before_stores(tuple, kernel_funcs.result);
+
+  const size_t first_output = kernel.inputs.size();
+  std::vector<Halide::OutputImageParam> buffers = kernel_funcs.result.output_buffers();
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const KernelArgument& argument = spec.arguments[first_output + i];
+    constrain(buffers[i], argument, i == 0);
+  }
+  std::vector<Func> outputs = {kernel_funcs.result};
+  if (kernel_funcs.scratch.defined()) {
+    constrain(kernel_funcs.scratch.output_buffer(), spec.arguments.back(), true);
+    outputs.push_back(kernel_funcs.scratch);
+  }
+  built.pipeline = Halide::Pipeline(outputs);
+  return built;
+}
+
+Halide::Target halide_target(const KernelTarget& target) {
+  using Halide::Target;
+  Target result(target.halide);
+  result = result.with_feature(Target::NoRuntime).with_feature(Target::UserContext);
+  if (!target.checked) {
+    result = result.with_feature(Target::NoAsserts).with_feature(Target::NoBoundsQuery);
+  }
+  return result;
+}
+
+// Keeps Halide from printing. Halide has one reporter per process, so what it says is kept per
+// thread.
+class Reporter : public Halide::CompileTimeErrorReporter {
+ public:
+  static std::string& warnings() {
+    thread_local std::string text;
+    return text;
+  }
+  static void install() {
+    static Reporter reporter;
+    static std::once_flag once;
+    std::call_once(once, [] { Halide::set_custom_compile_time_error_reporter(&reporter); });
+    warnings().clear();
+  }
+  void warning(const char* message) override { warnings() += message; }
+  [[noreturn]] void error(const char* message) override { throw InternalError(message); }
+};
+
+// Halide writes files; this one is in memory.
+class MemoryFile {
+ public:
+  MemoryFile() : file_(::memfd_create("kernel", MFD_CLOEXEC)) {
+    CNNC_CHECK(file_ >= 0, std::string("memfd_create: ") + std::strerror(errno));
+  }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  ~MemoryFile() { ::close(file_); }
+
+  [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(file_); }
+  [[nodiscard]] std::string bytes() const {
+    std::string result;
+    char buffer[1 << 16];
+    off_t offset = 0;
+    ssize_t count = 0;
+    while ((count = ::pread(file_, buffer, sizeof buffer, offset)) > 0) {
+      result.append(buffer, static_cast<size_t>(count));
+      offset += count;
+    }
+    return result;
+  }
+
+ private:
+  int file_;
+};
+
+}  // namespace
+
+std::string compile_kernel(const Graph& graph, const Kernel& kernel, const KernelSpec& spec,
+                           const KernelTarget& target, const std::string& function,
+                           KernelForm form) {
+  Reporter::install();
+  try {
+    const BuiltKernel built = build(graph, kernel, spec);
+    const Halide::Target full_target = halide_target(target);
+    Halide::Pipeline pipeline = built.pipeline;
+    const MemoryFile file;
+    if (form == KernelForm::bitcode) {
+      pipeline.compile_to_bitcode(file.path(), built.arguments, function, full_target);
+    } else {
+      pipeline.compile_to_lowered_stmt(file.path(), built.arguments, Halide::Text, full_target);
+    }
+    // A warning is how Halide says that it takes an access to be out of bounds. Code that is right
+    // all the same may still be compiled wrongly: the simplifier builds on the contradiction.
+    CNNC_CHECK(Reporter::warnings().empty(), Reporter::warnings());
+    return file.bytes();
+  } catch (const std::exception& error) {
+    throw InternalError("kernel " + kernel.name + ": " + error.what() + "\n" + spec.signature);
+  }
+}
+
+}  // namespace cnnc
