@@ -310,4 +310,10 @@ Result<Constant> read_tensor(const TensorProto& tensor, const std::string& folde
   }
 }
 
+Result<Constant> parse_tensor(const std::string& bytes) {
+  TensorProto tensor;
+  if (!tensor.ParseFromString(bytes)) return error("is no tensor");
+  return read_tensor(tensor, "");
+}
+
 }  // namespace cnnc

@@ -67,5 +67,7 @@ using ConstantPtr = std::shared_ptr<const Constant>;
 // without the tensor's name.
 [[nodiscard]] Result<Constant> read_tensor(const ::onnx::TensorProto& tensor,
                                            const std::string& folder);
+// The bytes of a TensorProto.
+[[nodiscard]] Result<Constant> parse_tensor(const std::string& bytes);
 
 }  // namespace cnnc

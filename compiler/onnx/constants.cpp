@@ -79,9 +79,8 @@ OnnxOperators constant_operators() {
                              {"Constant", import_constant}, {"Identity", import_identity},
                              {"Shape", import_shape},       {"Size", import_size}};
   for (const char* name :
-       {"And", "Ceil", "ConstantOfShape", "Cos", "Equal", "Floor", "Greater", "GreaterOrEqual",
-        "Less", "LessOrEqual", "Mod", "NonZero", "Not", "Or", "Range", "ReduceProd", "Round",
-        "Sign", "Sin", "Xor"}) {
+       {"And", "ConstantOfShape", "Equal", "Expand", "Greater", "GreaterOrEqual", "Less",
+        "LessOrEqual", "Mod", "NonZero", "Not", "Or", "Range", "ReduceProd", "Where", "Xor"}) {
     operators.push_back({name, import_known_only});
   }
   return operators;

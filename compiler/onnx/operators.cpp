@@ -10,7 +10,7 @@ OnnxOperators all_operators() {
   OnnxOperators all;
   for (const auto& family :
        {convolution_operators(), pooling_operators(), activation_operators(),
-        arithmetic_operators(), normalization_operators(), matrix_operators(), shape_operators(),
+        arithmetic_operators(), normalization_operators(), matrix_operators(),
         movement_operators(), reduction_operators(), constant_operators()}) {
     all.insert(all.end(), family.begin(), family.end());
   }

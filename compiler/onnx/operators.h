@@ -25,7 +25,6 @@ using OnnxOperators = std::vector<OnnxOperator>;
 [[nodiscard]] OnnxOperators arithmetic_operators();
 [[nodiscard]] OnnxOperators normalization_operators();
 [[nodiscard]] OnnxOperators matrix_operators();
-[[nodiscard]] OnnxOperators shape_operators();
 [[nodiscard]] OnnxOperators movement_operators();
 [[nodiscard]] OnnxOperators reduction_operators();
 [[nodiscard]] OnnxOperators constant_operators();
