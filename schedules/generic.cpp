@@ -125,17 +125,16 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   Var inner("inner"), outer("outer");
 
   result.split(vector, outer, inner, lanes, kGuard).vectorize(inner);
-  std::vector<Var> others;
-  for (const Var& argument : arguments) {
-    if (argument.name() != vector.name()) others.push_back(argument);
-  }
   // Batch innermost: the vectors of the batch are the outermost loop where stages wait for it, and
   // arguments that a stage lacks are looped inside those that it has.
   const bool vectors_outside = !anchored && batch && !funcs.stages.empty();
-  if (vectors_outside) {
-    std::stable_partition(others.begin(), others.end(),
-                          [&](const Var& argument) { return is_lacking(funcs.stages, argument); });
+  std::vector<Var> others, had_by_all;
+  for (const Var& argument : arguments) {
+    if (argument.name() == vector.name()) continue;
+    const bool is_outer = vectors_outside && !is_lacking(funcs.stages, argument);
+    (is_outer ? had_by_all : others).push_back(argument);
   }
+  others.insert(others.end(), had_by_all.begin(), had_by_all.end());
   std::vector<Halide::VarOrRVar> order = {inner};
   if (!vectors_outside) order.emplace_back(outer);
   for (const Var& other : others) order.emplace_back(other);
