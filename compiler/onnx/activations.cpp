@@ -162,7 +162,7 @@ void import_dropout(OnnxNode& node) {
   }
   const Operand input = node.input(0);
   if (node.has_output(1)) {
-    Constant mask(node.opset() < 10 ? ElementType::f32 : ElementType::boolean, node.shape(input));
+    KnownTensor mask(node.opset() < 10 ? ElementType::f32 : ElementType::boolean, node.shape(input));
     for (int64_t i = 0; i < mask.count(); ++i) mask.set(i, 1);
     node.set_output(1, std::move(mask));
   }

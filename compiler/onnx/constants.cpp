@@ -8,22 +8,22 @@ namespace cnnc {
 namespace {
 
 void import_constant(OnnxNode& node) {
-  if (ConstantPtr value = node.tensor("value")) {
+  if (KnownTensorPtr value = node.tensor("value")) {
     node.set_output(0, Operand{kNoValue, std::move(value), ""});
     return;
   }
   if (node.has("value_float")) {
-    return node.set_output(0, Constant::scalar(ElementType::f32, node.real("value_float", 0)));
+    return node.set_output(0, KnownTensor::scalar(ElementType::f32, node.real("value_float", 0)));
   }
   if (node.has("value_int")) {
-    return node.set_output(0, Constant::scalar(ElementType::i64, node.integer("value_int", 0)));
+    return node.set_output(0, KnownTensor::scalar(ElementType::i64, node.integer("value_int", 0)));
   }
   if (node.has("value_ints")) {
-    return node.set_output(0, Constant::integers(node.integers("value_ints")));
+    return node.set_output(0, KnownTensor::integers(node.integers("value_ints")));
   }
   if (node.has("value_floats")) {
     const std::vector<double> elements = node.reals("value_floats");
-    Constant constant(ElementType::f32, {static_cast<int64_t>(elements.size())});
+    KnownTensor constant(ElementType::f32, {static_cast<int64_t>(elements.size())});
     for (size_t i = 0; i < elements.size(); ++i) constant.set(static_cast<int64_t>(i), elements[i]);
     return node.set_output(0, std::move(constant));
   }
@@ -38,12 +38,12 @@ void import_shape(OnnxNode& node) {
   const auto place = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank); };
   const int64_t begin = place(node.integer("start", 0));
   const int64_t end = std::max(begin, place(node.integer("end", rank)));
-  node.set_output(0, Constant::integers({shape.begin() + begin, shape.begin() + end}));
+  node.set_output(0, KnownTensor::integers({shape.begin() + begin, shape.begin() + end}));
 }
 
 void import_size(OnnxNode& node) {
   node.set_output(
-      0, Constant::scalar(ElementType::i64, element_count(node.shape(node.input(0)))));
+      0, KnownTensor::scalar(ElementType::i64, element_count(node.shape(node.input(0)))));
 }
 
 // To the type that it has, the only one that is computed with.

@@ -8,7 +8,7 @@ namespace cnnc {
 namespace {
 
 // The extents of the kernel, which the weight has, too.
-std::vector<int64_t> kernel_of(OnnxNode& node, const Constant& weight, size_t rank) {
+std::vector<int64_t> kernel_of(OnnxNode& node, const KnownTensor& weight, size_t rank) {
   if (weight.shape().size() != rank + 2) {
     refuse("its weight has the shape " + to_string(weight.shape()) + " for windows of " +
            std::to_string(rank) + " dimensions");
@@ -30,7 +30,7 @@ void import_conv(OnnxNode& node) {
   const Operand input = node.input(0);
   const std::vector<int64_t> spatial = spatial_extents(node, input);
   const auto rank = static_cast<int64_t>(spatial.size());
-  const ConstantPtr weight = node.known_input(1);
+  const KnownTensorPtr weight = node.known_input(1);
   if (node.has_input(2)) (void)node.known_input(2);
   const OnnxWindow window = read_window(node, kernel_of(node, *weight, spatial.size()), spatial);
   const std::string op = with_rank("Conv", rank);
@@ -47,7 +47,7 @@ void import_conv_transpose(OnnxNode& node) {
   const Operand input = node.input(0);
   const std::vector<int64_t> spatial = spatial_extents(node, input);
   const auto rank = static_cast<int64_t>(spatial.size());
-  const ConstantPtr weight = node.known_input(1);
+  const KnownTensorPtr weight = node.known_input(1);
   if (node.has_input(2)) (void)node.known_input(2);
   const std::string auto_pad = node.text("auto_pad", "NOTSET");
   std::vector<int64_t> extra =

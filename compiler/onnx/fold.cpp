@@ -72,9 +72,9 @@ int64_t broadcast_position(const Shape& shape, const std::vector<int64_t>& index
   return position;
 }
 
-Constant gathered(const Constant& source, Shape shape,
+KnownTensor gathered(const KnownTensor& source, Shape shape,
                   const std::function<int64_t(const std::vector<int64_t>&)>& position_of) {
-  Constant result(source.type(), shape);
+  KnownTensor result(source.type(), shape);
   for_each_index(shape, [&](int64_t i, const std::vector<int64_t>& index) {
     result.set(i, source.at(position_of(index)));
   });

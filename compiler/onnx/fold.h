@@ -29,8 +29,8 @@ void for_each_index(const Shape& shape,
 // The row-major position of an index; extents of 1 are repeated, missing first dimensions left out.
 [[nodiscard]] int64_t broadcast_position(const Shape& shape, const std::vector<int64_t>& index);
 // The elements at those places of the source.
-[[nodiscard]] Constant gathered(
-    const Constant& source, Shape shape,
+[[nodiscard]] KnownTensor gathered(
+    const KnownTensor& source, Shape shape,
     const std::function<int64_t(const std::vector<int64_t>&)>& position_of);
 
 }  // namespace cnnc

@@ -38,7 +38,7 @@ const std::map<std::string, Unary>& unaries() {
 void fold_unary(OnnxNode& node) {
   const Operand input = node.input(0);
   const Unary function = unaries().at(node.type());
-  Constant result(input.constant->type(), input.constant->shape());
+  KnownTensor result(input.constant->type(), input.constant->shape());
   for (int64_t i = 0; i < result.count(); ++i) result.set(i, function(input.constant->at(i)));
   node.set_output(0, std::move(result));
 }
@@ -91,8 +91,8 @@ bool gives_boolean(const std::string& type) {
   return false;
 }
 
-Constant combined(const Constant& a, const Constant& b, ElementType type, const Binary& function) {
-  Constant result(type, broadcast_shape(a.shape(), b.shape()));
+KnownTensor combined(const KnownTensor& a, const KnownTensor& b, ElementType type, const Binary& function) {
+  KnownTensor result(type, broadcast_shape(a.shape(), b.shape()));
   const Shape shape = result.shape();
   for_each_index(shape, [&](int64_t i, const std::vector<int64_t>& index) {
     result.set(i, function(a.at(broadcast_position(a.shape(), index)),
@@ -102,7 +102,7 @@ Constant combined(const Constant& a, const Constant& b, ElementType type, const 
 }
 
 // The second operand of an operator of opset 6, whose first dimension lies at the attribute axis.
-Constant aligned_as_of_old(OnnxNode& node, const Constant& a, const Constant& b) {
+KnownTensor aligned_as_of_old(OnnxNode& node, const KnownTensor& a, const KnownTensor& b) {
   if (node.opset() >= 7) return b;
   (void)node.integer("broadcast", 0);
   const int64_t axis = node.integer("axis", a.rank() - b.rank());
@@ -114,33 +114,33 @@ Constant aligned_as_of_old(OnnxNode& node, const Constant& a, const Constant& b)
 // With two inputs or, for some, any number.
 void fold_binary(OnnxNode& node) {
   const bool truncates = node.type() == "Mod" && node.integer("fmod", 0) != 0;
-  Constant result = *node.input(0).constant;
+  KnownTensor result = *node.input(0).constant;
   const ElementType type = gives_boolean(node.type()) ? ElementType::boolean : result.type();
   const Binary function = binary(node.type(), result.is_real(), truncates);
   for (int64_t i = 1; i < node.input_count(); ++i) {
-    const Constant other = aligned_as_of_old(node, result, *node.input(i).constant);
+    const KnownTensor other = aligned_as_of_old(node, result, *node.input(i).constant);
     result = combined(result, other, type, function);
   }
   node.set_output(0, std::move(result));
 }
 
 void fold_where(OnnxNode& node) {
-  const Constant& condition = *node.input(0).constant;
-  const Constant& a = *node.input(1).constant;
-  const Constant& b = *node.input(2).constant;
+  const KnownTensor& condition = *node.input(0).constant;
+  const KnownTensor& a = *node.input(1).constant;
+  const KnownTensor& b = *node.input(2).constant;
   const Shape shape =
       broadcast_shape(condition.shape(), broadcast_shape(a.shape(), b.shape()));
-  Constant result(a.type(), shape);
+  KnownTensor result(a.type(), shape);
   for_each_index(shape, [&](int64_t i, const std::vector<int64_t>& index) {
     const bool is_first = condition.at(broadcast_position(condition.shape(), index)) != 0;
-    const Constant& from = is_first ? a : b;
+    const KnownTensor& from = is_first ? a : b;
     result.set(i, from.at(broadcast_position(from.shape(), index)));
   });
   node.set_output(0, std::move(result));
 }
 
-Constant cast(const Constant& from, ElementType type) {
-  Constant result(type, from.shape());
+KnownTensor cast(const KnownTensor& from, ElementType type) {
+  KnownTensor result(type, from.shape());
   for (int64_t i = 0; i < result.count(); ++i) result.set(i, from.at(i));
   return result;
 }

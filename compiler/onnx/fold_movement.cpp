@@ -10,27 +10,27 @@ namespace cnnc {
 namespace {
 
 void fold_reshape(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   node.set_output(0, input.reshaped(reshape_target(node, input.shape())));
 }
 
 void fold_flatten(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   node.set_output(0, input.reshaped(flatten_target(node, input.shape())));
 }
 
 void fold_squeeze(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   node.set_output(0, input.reshaped(squeeze_target(node, input.shape())));
 }
 
 void fold_unsqueeze(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   node.set_output(0, input.reshaped(unsqueeze_target(node, input.shape())));
 }
 
 void fold_transpose(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   const std::vector<int64_t> order = transpose_order(node, input.rank());
   Shape shape;
   for (int64_t d : order) shape.push_back(input.shape()[d]);
@@ -46,7 +46,7 @@ void fold_concat(OnnxNode& node) {
   const int64_t axis = OnnxNode::axis_within(node.integer("axis", 1), rank);
   Shape shape = node.input(0).constant->shape();
   shape[axis] = 0;
-  std::vector<ConstantPtr> parts;
+  std::vector<KnownTensorPtr> parts;
   for (int64_t i = 0; i < node.input_count(); ++i) {
     parts.push_back(node.input(i).constant);
     Shape other = parts.back()->shape();
@@ -56,7 +56,7 @@ void fold_concat(OnnxNode& node) {
     if (other != shape) refuse("concatenates tensors whose shapes do not fit");
     shape[axis] += extent;
   }
-  Constant result(parts[0]->type(), shape);
+  KnownTensor result(parts[0]->type(), shape);
   for_each_index(shape, [&](int64_t i, const std::vector<int64_t>& index) {
     std::vector<int64_t> from = index;
     size_t part = 0;
@@ -69,7 +69,7 @@ void fold_concat(OnnxNode& node) {
 }
 
 void fold_slice(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   const std::vector<OnnxSlice> slices = slices_of(node, input.shape());
   Shape shape;
   for (const OnnxSlice& each : slices) shape.push_back(each.count);
@@ -85,7 +85,7 @@ void fold_slice(OnnxNode& node) {
 }
 
 void fold_split(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   int64_t axis = 0;
   const std::vector<int64_t> lengths = split_lengths(node, input.shape(), axis);
   int64_t first = 0;
@@ -106,8 +106,8 @@ void fold_split(OnnxNode& node) {
 }
 
 void fold_gather(OnnxNode& node) {
-  const Constant& data = *node.input(0).constant;
-  const Constant& indices = *node.input(1).constant;
+  const KnownTensor& data = *node.input(0).constant;
+  const KnownTensor& indices = *node.input(1).constant;
   const int64_t axis = OnnxNode::axis_within(node.integer("axis", 0), data.rank());
   Shape shape(data.shape().begin(), data.shape().begin() + axis);
   shape.insert(shape.end(), indices.shape().begin(), indices.shape().end());
@@ -127,7 +127,7 @@ void fold_gather(OnnxNode& node) {
 }
 
 void fold_expand(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   const Shape shape = broadcast_shape(input.shape(), node.known_integers(1));
   node.set_output(0, gathered(input, shape, [&](const std::vector<int64_t>& index) {
                     return broadcast_position(input.shape(), index);
@@ -135,7 +135,7 @@ void fold_expand(OnnxNode& node) {
 }
 
 void fold_tile(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   const std::vector<int64_t> repeats = node.known_integers(1);
   if (static_cast<int64_t>(repeats.size()) != input.rank()) refuse("repeats other dimensions");
   Shape shape = input.shape();
@@ -147,21 +147,21 @@ void fold_tile(OnnxNode& node) {
 }
 
 void fold_range(OnnxNode& node) {
-  const ConstantPtr first = node.known_input(0);
+  const KnownTensorPtr first = node.known_input(0);
   const Number start = node.known_scalar(0), limit = node.known_scalar(1);
   const Number delta = node.known_scalar(2);
   if (delta == 0) refuse("counts in steps of 0");
   const auto count = std::max<int64_t>(0, static_cast<int64_t>(std::ceil((limit - start) / delta)));
-  Constant result(first->type(), {count});
+  KnownTensor result(first->type(), {count});
   for (int64_t i = 0; i < count; ++i) result.set(i, start + static_cast<Number>(i) * delta);
   node.set_output(0, std::move(result));
 }
 
 void fold_constant_of_shape(OnnxNode& node) {
-  const ConstantPtr value = node.tensor("value");
+  const KnownTensorPtr value = node.tensor("value");
   const std::vector<int64_t> shape = node.known_integers(0);
   if (element_count(shape) >= (int64_t{1} << 31)) refuse("makes a tensor that is too large");
-  Constant result(value ? value->type() : ElementType::f32, shape);
+  KnownTensor result(value ? value->type() : ElementType::f32, shape);
   if (value) {
     const Number element = value->at(0);
     for (int64_t i = 0; i < result.count(); ++i) result.set(i, element);
@@ -170,13 +170,13 @@ void fold_constant_of_shape(OnnxNode& node) {
 }
 
 void fold_non_zero(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   std::vector<std::vector<int64_t>> found;
   for_each_index(input.shape(), [&](int64_t i, const std::vector<int64_t>& index) {
     if (input.at(i) != 0) found.push_back(index);
   });
   const auto count = static_cast<int64_t>(found.size());
-  Constant result(ElementType::i64, {input.rank(), count});
+  KnownTensor result(ElementType::i64, {input.rank(), count});
   for (int64_t d = 0; d < input.rank(); ++d) {
     for (int64_t i = 0; i < count; ++i) result.set(d * count + i, found[i][d]);
   }
@@ -184,7 +184,7 @@ void fold_non_zero(OnnxNode& node) {
 }
 
 void fold_reduce(OnnxNode& node) {
-  const Constant& input = *node.input(0).constant;
+  const KnownTensor& input = *node.input(0).constant;
   const OnnxReduction reduction = reduction_of(node, input.rank());
   Shape kept = input.shape();
   int64_t count = 1;
@@ -211,7 +211,7 @@ void fold_reduce(OnnxNode& node) {
     }
     begun[at] = true;
   });
-  Constant result(input.type(), kept);
+  KnownTensor result(input.type(), kept);
   for (int64_t i = 0; i < result.count(); ++i) {
     result.set(i, type == "ReduceMean" ? totals[i] / static_cast<Number>(count) : totals[i]);
   }

@@ -48,7 +48,7 @@ std::string name_of(const NodeProto& node, int64_t opset) {
 struct OnnxModel::Impl {
   std::string path;
   ModelProto model;
-  std::map<std::string, ConstantPtr> initializers;
+  std::map<std::string, KnownTensorPtr> initializers;
   std::vector<OnnxInput> inputs;
   std::map<std::string, int64_t> opsets;  // by domain
 
@@ -89,7 +89,7 @@ class Importer {
   ImportedGraph& into() { return into_; }
   [[nodiscard]] Diagnostics& problems() { return problems_; }
 
-  void add_known(const std::string& name, ConstantPtr constant) {
+  void add_known(const std::string& name, KnownTensorPtr constant) {
     into_.operands[name] = {kNoValue, std::move(constant), name};
   }
 
@@ -238,14 +238,14 @@ Status OnnxModel::Impl::read() {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   std::set<std::string> given;
   for (TensorProto& tensor : *model.mutable_graph()->mutable_initializer()) {
-    Result<Constant> constant = read_tensor(tensor, folder);
+    Result<KnownTensor> constant = read_tensor(tensor, folder);
     if (!constant) {
       problems.push_back(file_error(path, "initializer \"" + tensor.name() + "\" " +
                                               constant.diagnostics().front().message));
       continue;
     }
     given.insert(tensor.name());
-    initializers[tensor.name()] = std::make_shared<const Constant>(*std::move(constant));
+    initializers[tensor.name()] = std::make_shared<const KnownTensor>(*std::move(constant));
     // The elements are kept once.
     tensor.clear_raw_data();
     tensor.clear_float_data();

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "compiler/graph/graph.h"
-#include "compiler/onnx/constant.h"
+#include "compiler/onnx/known_tensor.h"
 #include "compiler/support/result.h"
 
 namespace cnnc {
@@ -29,19 +29,19 @@ struct OnnxInput {
 struct OnnxImportOptions {
   int64_t batch = 0;  // of a symbolic first extent; 0: there must be none
   // Inputs that are handed over now, once and for all.
-  std::map<std::string, ConstantPtr> known_inputs;
+  std::map<std::string, KnownTensorPtr> known_inputs;
 };
 
 // What an output of the model is: a value of the graph, or known.
 struct OnnxOutput {
   std::string name;
   ValueId id = kNoValue;
-  ConstantPtr constant;
+  KnownTensorPtr constant;
 };
 
 struct OnnxImport {
   Graph graph;  // its outputs are those of `outputs` that are not known
-  std::map<std::string, ConstantPtr> parameters;
+  std::map<std::string, KnownTensorPtr> parameters;
   std::vector<OnnxOutput> outputs;
 };
 

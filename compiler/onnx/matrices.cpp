@@ -5,31 +5,31 @@
 namespace cnnc {
 namespace {
 
-Constant transposed(const Constant& matrix) {
+KnownTensor transposed(const KnownTensor& matrix) {
   const int64_t rows = matrix.shape()[0], columns = matrix.shape()[1];
-  Constant result(matrix.type(), {columns, rows});
+  KnownTensor result(matrix.type(), {columns, rows});
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t k = 0; k < columns; ++k) result.set(k * rows + i, matrix.at(i * columns + k));
   }
   return result;
 }
 
-Constant scaled(const Constant& from, double factor) {
-  Constant result = from;
+KnownTensor scaled(const KnownTensor& from, double factor) {
+  KnownTensor result = from;
   for (int64_t i = 0; i < result.count(); ++i) result.set(i, from.at(i) * factor);
   return result;
 }
 
 // One bias for each output feature, from what is broadcast to [N, features]; refuses other shapes.
 Operand bias_of(const Operand& operand, int64_t features) {
-  const Constant& from = *operand.constant;
+  const KnownTensor& from = *operand.constant;
   const int64_t last = from.rank() == 0 ? 1 : from.shape().back();
   if (from.count() != last || (last != 1 && last != features)) {
     refuse("\"" + operand.name + "\" of the shape " + to_string(from.shape()) +
            " is no bias of " + std::to_string(features) + " features");
   }
   if (from.shape() == Shape{features}) return operand;
-  Constant bias(from.type(), {features});
+  KnownTensor bias(from.type(), {features});
   for (int64_t i = 0; i < features; ++i) bias.set(i, from.at(last == 1 ? 0 : i));
   return OnnxNode::derived(operand, "bias", std::move(bias));
 }
@@ -42,7 +42,7 @@ void import_gemm(OnnxNode& node) {
   const bool transposes_a = node.integer("transA", 0) != 0;
   const bool transposes_b = node.integer("transB", 0) != 0;
   Operand weight = node.input(1);
-  const ConstantPtr b = node.known_input(1);
+  const KnownTensorPtr b = node.known_input(1);
   if (b->rank() != 2 || node.rank(a) != 2) refuse("multiplies what are no matrices");
   if (!transposes_b) weight = OnnxNode::derived(weight, "transposed", transposed(*b));
   if (alpha != 1) weight = OnnxNode::derived(weight, "scaled", scaled(*weight.constant, alpha));

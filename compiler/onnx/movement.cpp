@@ -130,7 +130,7 @@ void import_gather(OnnxNode& node) {
   const Operand input = node.input(0);
   const Shape from = node.shape(input);
   const int64_t axis = OnnxNode::axis_within(node.integer("axis", 0), node.rank(input));
-  const ConstantPtr indices = node.known_input(1);
+  const KnownTensorPtr indices = node.known_input(1);
   if (indices->count() > kMostParts) {
     refuse("gathers " + std::to_string(indices->count()) + " elements, more than " +
            std::to_string(kMostParts));

@@ -18,7 +18,7 @@ std::vector<std::string> messages(const Diagnostics& diagnostics) {
   return result;
 }
 
-ReferenceTensor reference_of(const Constant& constant) {
+ReferenceTensor reference_of(const KnownTensor& constant) {
   ReferenceTensor tensor{constant.shape(), std::vector<double>(constant.count())};
   for (int64_t i = 0; i < constant.count(); ++i) {
     tensor.data[i] = static_cast<double>(constant.at(i));
@@ -48,7 +48,7 @@ Operand OnnxNode::input(int64_t i) const {
 
 Operand OnnxNode::input_or_none(int64_t i) const { return has_input(i) ? input(i) : Operand{}; }
 
-ConstantPtr OnnxNode::known_input(int64_t i) const {
+KnownTensorPtr OnnxNode::known_input(int64_t i) const {
   const Operand operand = input(i);
   if (operand.is_constant()) return operand.constant;
   if (into_.graph.values[operand.id].kind == ValueKind::input) {
@@ -63,7 +63,7 @@ std::vector<int64_t> OnnxNode::known_integers(int64_t i) const {
 }
 
 Number OnnxNode::known_scalar(int64_t i) const {
-  const ConstantPtr constant = known_input(i);
+  const KnownTensorPtr constant = known_input(i);
   if (constant->count() != 1) {
     refuse("its input number " + std::to_string(i) + " has the shape " +
            to_string(constant->shape()) + ", not one element");
@@ -146,12 +146,12 @@ std::vector<double> OnnxNode::reals(const std::string& name) {
   return {found->floats().begin(), found->floats().end()};
 }
 
-ConstantPtr OnnxNode::tensor(const std::string& name) {
+KnownTensorPtr OnnxNode::tensor(const std::string& name) {
   const AttributeProto* found = find(name, AttributeProto::TENSOR);
   if (found == nullptr) return nullptr;
-  Result<Constant> constant = read_tensor(found->t(), into_.folder);
+  Result<KnownTensor> constant = read_tensor(found->t(), into_.folder);
   if (!constant) refuse("its attribute " + name + " " + constant.diagnostics().front().message);
-  return std::make_shared<const Constant>(*std::move(constant));
+  return std::make_shared<const KnownTensor>(*std::move(constant));
 }
 
 std::vector<std::string> OnnxNode::attributes_not_asked_for() const {
@@ -196,8 +196,8 @@ void OnnxNode::set_output(int64_t i, Operand operand) {
   into_.operands[name] = std::move(operand);
 }
 
-void OnnxNode::set_output(int64_t i, Constant constant) {
-  set_output(i, Operand{kNoValue, std::make_shared<const Constant>(std::move(constant)), ""});
+void OnnxNode::set_output(int64_t i, KnownTensor constant) {
+  set_output(i, Operand{kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), ""});
 }
 
 void OnnxNode::refuse_output(int64_t i, const std::string& what) const {
@@ -260,9 +260,9 @@ std::vector<Operand> OnnxNode::compute(const OpDef& op, Attrs attrs,
   std::vector<Operand> outputs;
   for (size_t k = 0; k < results.size(); ++k) {
     const bool is_real = (*types)[k].dtype == DType::f32;
-    Constant constant(is_real ? ElementType::f32 : ElementType::i32, results[k].shape);
+    KnownTensor constant(is_real ? ElementType::f32 : ElementType::i32, results[k].shape);
     for (int64_t i = 0; i < constant.count(); ++i) constant.set(i, results[k].data[i]);
-    outputs.push_back({kNoValue, std::make_shared<const Constant>(std::move(constant)),
+    outputs.push_back({kNoValue, std::make_shared<const KnownTensor>(std::move(constant)),
                        k == 0 ? name : name + "." + op.outputs[k]});
   }
   return outputs;
@@ -351,18 +351,18 @@ Operand OnnxNode::emit(const std::string& op, Attrs attrs, const std::vector<Ope
   return emit_all(op, std::move(attrs), arguments, parameters)[0];
 }
 
-Operand OnnxNode::derived(const Operand& from, const std::string& suffix, Constant constant) {
-  return {kNoValue, std::make_shared<const Constant>(std::move(constant)),
+Operand OnnxNode::derived(const Operand& from, const std::string& suffix, KnownTensor constant) {
+  return {kNoValue, std::make_shared<const KnownTensor>(std::move(constant)),
           from.name + "." + suffix};
 }
 
-Operand OnnxNode::own(const std::string& suffix, Constant constant) const {
+Operand OnnxNode::own(const std::string& suffix, KnownTensor constant) const {
   const std::string base = node_.output_size() > 0 ? node_.output(0) : node_.name();
-  return {kNoValue, std::make_shared<const Constant>(std::move(constant)), base + "." + suffix};
+  return {kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), base + "." + suffix};
 }
 
 Operand OnnxNode::own_scalar(const std::string& suffix, double value) const {
-  return own(suffix, Constant::scalar(ElementType::f32, value));
+  return own(suffix, KnownTensor::scalar(ElementType::f32, value));
 }
 
 }  // namespace cnnc

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "compiler/graph/graph.h"
-#include "compiler/onnx/constant.h"
+#include "compiler/onnx/known_tensor.h"
 
 namespace onnx {
 class AttributeProto;
@@ -24,7 +24,7 @@ namespace cnnc {
 
 struct Operand {
   ValueId id = kNoValue;
-  ConstantPtr constant;  // else null
+  KnownTensorPtr constant;  // else null
   std::string name;      // of the ONNX value; what parameters are called
 
   [[nodiscard]] bool is_absent() const { return id == kNoValue && constant == nullptr; }
@@ -43,7 +43,7 @@ struct ImportedGraph {
   std::map<std::string, Operand> operands;  // by ONNX's names
   // The graph's parameters, by name.
   struct Parameter {
-    ConstantPtr constant;
+    KnownTensorPtr constant;
     ValueId id = kNoValue;
   };
   std::map<std::string, Parameter> parameters;
@@ -65,7 +65,7 @@ class OnnxNode {
   [[nodiscard]] Operand input(int64_t i) const;
   [[nodiscard]] Operand input_or_none(int64_t i) const;
   // An input that has to be known; refuses if it is not.
-  [[nodiscard]] ConstantPtr known_input(int64_t i) const;
+  [[nodiscard]] KnownTensorPtr known_input(int64_t i) const;
   [[nodiscard]] std::vector<int64_t> known_integers(int64_t i) const;
   [[nodiscard]] Number known_scalar(int64_t i) const;
   // Whether all inputs that are given are constants.
@@ -84,7 +84,7 @@ class OnnxNode {
   [[nodiscard]] std::vector<int64_t> integers(const std::string& name,
                                               std::vector<int64_t> fallback = {});
   [[nodiscard]] std::vector<double> reals(const std::string& name);
-  [[nodiscard]] ConstantPtr tensor(const std::string& name);
+  [[nodiscard]] KnownTensorPtr tensor(const std::string& name);
   void ignore(const std::string& name) { asked_.insert(name); }
   [[nodiscard]] std::vector<std::string> attributes_not_asked_for() const;
 
@@ -96,7 +96,7 @@ class OnnxNode {
   [[nodiscard]] int64_t output_count() const;
   [[nodiscard]] bool has_output(int64_t i) const;  // somebody wants it
   void set_output(int64_t i, Operand operand);
-  void set_output(int64_t i, Constant constant);
+  void set_output(int64_t i, KnownTensor constant);
   // Refuses if anybody wants it.
   void refuse_output(int64_t i, const std::string& what) const;
 
@@ -111,8 +111,8 @@ class OnnxNode {
 
   // A known operand with other elements, called after the first; and one of the node's own.
   [[nodiscard]] static Operand derived(const Operand& from, const std::string& suffix,
-                                       Constant constant);
-  [[nodiscard]] Operand own(const std::string& suffix, Constant constant) const;
+                                       KnownTensor constant);
+  [[nodiscard]] Operand own(const std::string& suffix, KnownTensor constant) const;
   [[nodiscard]] Operand own_scalar(const std::string& suffix, double value) const;
 
   // Whether cnnc has the op.

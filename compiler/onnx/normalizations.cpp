@@ -67,7 +67,7 @@ void import_group_normalization(OnnxNode& node) {
   OnnxNode::Parameters parameters = parameters_of(node, 1, {"weight", "bias"});
   for (auto& [name, operand] : parameters) {
     if (operand.constant->shape() != Shape{groups} || groups == in[1]) continue;
-    Constant repeated(operand.constant->type(), {in[1]});
+    KnownTensor repeated(operand.constant->type(), {in[1]});
     for (int64_t c = 0; c < in[1]; ++c) repeated.set(c, operand.constant->at(c / (in[1] / groups)));
     operand = OnnxNode::derived(operand, "repeated", std::move(repeated));
   }

@@ -38,35 +38,35 @@ std::string text_of(const Diagnostics& diagnostics, const std::string& path) {
   return text;
 }
 
-Constant tensor_at(const std::string& path) {
+KnownTensor tensor_at(const std::string& path) {
   const Result<std::string> bytes = read_file(path);
   if (!bytes) end(Verdict::fail, "cannot read " + path);
-  Result<Constant> tensor = parse_tensor(*bytes);
+  Result<KnownTensor> tensor = parse_tensor(*bytes);
   if (!tensor) end(Verdict::refused, "a tensor of the case " + tensor.diagnostics().front().message);
   return *std::move(tensor);
 }
 
-std::map<std::string, ConstantPtr> inputs_of(const ConformanceCase& each, const OnnxModel& model) {
-  std::map<std::string, ConstantPtr> result;
+std::map<std::string, KnownTensorPtr> inputs_of(const ConformanceCase& each, const OnnxModel& model) {
+  std::map<std::string, KnownTensorPtr> result;
   for (size_t i = 0; i < model.inputs().size(); ++i) {
     const OnnxInput& input = model.inputs()[i];
     if (!each.folder.empty()) {
-      result[input.name] = std::make_shared<const Constant>(
+      result[input.name] = std::make_shared<const KnownTensor>(
           tensor_at(each.folder + "/input_" + std::to_string(i) + ".pb"));
       continue;
     }
     // As ONNX's runner generates them.
-    Constant ramp(ElementType::f32, input.shape);
+    KnownTensor ramp(ElementType::f32, input.shape);
     const auto count = static_cast<double>(ramp.count());
     for (int64_t k = 0; k < ramp.count(); ++k) ramp.set(k, static_cast<double>(k) / count);
-    result[input.name] = std::make_shared<const Constant>(std::move(ramp));
+    result[input.name] = std::make_shared<const KnownTensor>(std::move(ramp));
   }
   return result;
 }
 
 // Hands over the inputs that have to be known, as far as it goes.
 OnnxImport import_of(const ConformanceCase& each, const OnnxModel& model,
-                     const std::map<std::string, ConstantPtr>& inputs) {
+                     const std::map<std::string, KnownTensorPtr>& inputs) {
   OnnxImportOptions options;
   while (true) {
     std::set<std::string> wanted;
@@ -80,7 +80,7 @@ OnnxImport import_of(const ConformanceCase& each, const OnnxModel& model,
   }
 }
 
-std::vector<Constant> run(OnnxImport& imported, const std::map<std::string, ConstantPtr>& inputs) {
+std::vector<KnownTensor> run(OnnxImport& imported, const std::map<std::string, KnownTensorPtr>& inputs) {
   const Result<KernelTarget> target = parse_target("host");
   if (!target) end(Verdict::fail, render(target.diagnostics()));
   Plan plan = make_plan(simplify_inference(std::move(imported.graph)), kInferencePlan);
@@ -96,19 +96,19 @@ std::vector<Constant> run(OnnxImport& imported, const std::map<std::string, Cons
   std::vector<void*> arguments;
   for (ValueId id : plan.graph.inputs) {
     const Value& value = plan.graph.values[id];
-    const Constant& given = *inputs.at(value.name);
+    const KnownTensor& given = *inputs.at(value.name);
     if (given.type() != ElementType::f32 || given.shape() != value.type.shape) {
       end(Verdict::fail, "input " + value.name + " is " + to_string(given.shape()) + ", not " +
                              to_string(value.type));
     }
     arguments.push_back(const_cast<float*>(given.floats().data()));
   }
-  std::vector<Constant> results;
+  std::vector<KnownTensor> results;
   results.reserve(plan.outputs.size());
   for (ValueId id : plan.outputs) {
     const Type& type = plan.graph.type(id);
     if (type.dtype != DType::f32) end(Verdict::refused, "an output is no float");
-    Constant memory(ElementType::f32, type.shape);
+    KnownTensor memory(ElementType::f32, type.shape);
     std::fill(memory.floats().begin(), memory.floats().end(), std::nanf(""));
     results.push_back(std::move(memory));
     arguments.push_back(results.back().floats().data());
@@ -124,7 +124,7 @@ std::vector<Constant> run(OnnxImport& imported, const std::map<std::string, Cons
 }
 
 // numpy.testing.assert_allclose
-void compare(const Constant& found, const Constant& expected, const ConformanceCase& each,
+void compare(const KnownTensor& found, const KnownTensor& expected, const ConformanceCase& each,
              const std::string& output) {
   if (found.type() != expected.type()) {
     end(Verdict::fail, output + " is of type " + to_string(found.type()) + ", not " +
@@ -151,9 +151,9 @@ Outcome checked(const ConformanceCase& each) {
     const Result<OnnxImport> first = model->import({});
     (void)first;
   }
-  const std::map<std::string, ConstantPtr> inputs = inputs_of(each, *model);
+  const std::map<std::string, KnownTensorPtr> inputs = inputs_of(each, *model);
   OnnxImport imported = import_of(each, *model, inputs);
-  std::vector<Constant> computed;
+  std::vector<KnownTensor> computed;
   const bool is_known = imported.graph.outputs.empty();
   const std::vector<OnnxOutput> outputs = imported.outputs;
   if (!is_known) computed = run(imported, inputs);
@@ -162,7 +162,7 @@ Outcome checked(const ConformanceCase& each) {
     const std::string path = each.folder.empty()
                                  ? each.expected
                                  : each.folder + "/output_" + std::to_string(i) + ".pb";
-    const Constant& found = outputs[i].constant ? *outputs[i].constant : computed[next++];
+    const KnownTensor& found = outputs[i].constant ? *outputs[i].constant : computed[next++];
     compare(found, tensor_at(path), each, "output " + std::to_string(i));
   }
   return {is_known ? Verdict::known : Verdict::pass, ""};

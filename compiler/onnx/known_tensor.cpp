@@ -1,5 +1,5 @@
-// Tested by tests/onnx/constant_test.cpp.
-#include "compiler/onnx/constant.h"
+// Tested by tests/onnx/known_tensor_test.cpp.
+#include "compiler/onnx/known_tensor.h"
 
 #include <onnx.pb.h>
 
@@ -109,7 +109,7 @@ Number raw_element(ElementType type, const char* at) {
   return 0;
 }
 
-Constant from_raw(Constant constant, const std::string& raw) {
+KnownTensor from_raw(KnownTensor constant, const std::string& raw) {
   if (constant.type() == ElementType::f32) {
     std::memcpy(constant.floats().data(), raw.data(), raw.size());
     return constant;
@@ -199,7 +199,7 @@ std::string data_type_name(int32_t data_type) {
   return name;
 }
 
-Constant::Constant(ElementType type, Shape shape) : type_(type), shape_(std::move(shape)) {
+KnownTensor::KnownTensor(ElementType type, Shape shape) : type_(type), shape_(std::move(shape)) {
   const auto size = static_cast<size_t>(element_count(shape_));
   if (type_ == ElementType::f32) {
     floats_.resize(size);
@@ -210,26 +210,26 @@ Constant::Constant(ElementType type, Shape shape) : type_(type), shape_(std::mov
   }
 }
 
-Constant Constant::integers(const std::vector<int64_t>& elements) {
-  Constant result(ElementType::i64, {static_cast<int64_t>(elements.size())});
+KnownTensor KnownTensor::integers(const std::vector<int64_t>& elements) {
+  KnownTensor result(ElementType::i64, {static_cast<int64_t>(elements.size())});
   result.integers_ = elements;
   return result;
 }
 
-Constant Constant::scalar(ElementType type, Number value) {
-  Constant result(type, {});
+KnownTensor KnownTensor::scalar(ElementType type, Number value) {
+  KnownTensor result(type, {});
   result.set(0, value);
   return result;
 }
 
-Number Constant::at(int64_t i) const {
+Number KnownTensor::at(int64_t i) const {
   if (type_ == ElementType::f32) return floats_[i];
   if (type_ == ElementType::f64) return doubles_[i];
   if (type_ == ElementType::u64) return static_cast<uint64_t>(integers_[i]);
   return integers_[i];
 }
 
-void Constant::set(int64_t i, Number value) {
+void KnownTensor::set(int64_t i, Number value) {
   if (type_ == ElementType::f32) {
     floats_[i] = static_cast<float>(value);
   } else if (type_ == ElementType::f64) {
@@ -241,21 +241,21 @@ void Constant::set(int64_t i, Number value) {
   }
 }
 
-std::vector<int64_t> Constant::as_integers() const {
+std::vector<int64_t> KnownTensor::as_integers() const {
   if (!is_real()) return integers_;
   std::vector<int64_t> result;
   for (int64_t i = 0; i < count(); ++i) result.push_back(to_integer(at(i)));
   return result;
 }
 
-Constant Constant::reshaped(Shape shape) const {
+KnownTensor KnownTensor::reshaped(Shape shape) const {
   CNNC_CHECK(element_count(shape) == count(), "a shape of another number of elements");
-  Constant result = *this;
+  KnownTensor result = *this;
   result.shape_ = std::move(shape);
   return result;
 }
 
-Result<Constant> read_tensor(const TensorProto& tensor, const std::string& folder) {
+Result<KnownTensor> read_tensor(const TensorProto& tensor, const std::string& folder) {
   ElementType type = ElementType::f32;
   if (!element_type(tensor.data_type(), type)) {
     return error("is of type " + data_type_name(tensor.data_type()) +
@@ -271,14 +271,14 @@ Result<Constant> read_tensor(const TensorProto& tensor, const std::string& folde
     return error("has the shape " + to_string(shape) + ": a tensor has fewer than 2^31 elements");
   }
   // What is said to be large, but is not there, gets no memory.
-  const auto from_bytes = [&](const std::string& bytes, const char* which) -> Result<Constant> {
+  const auto from_bytes = [&](const std::string& bytes, const char* which) -> Result<KnownTensor> {
     const int64_t expected = element_count(shape) * info(type).bytes;
     if (static_cast<int64_t>(bytes.size()) != expected) {
       return error("has " + std::to_string(bytes.size()) + " bytes of " + which + "data, but " +
                    to_string(shape) + " of " + to_string(type) + " takes " +
                    std::to_string(expected));
     }
-    return from_raw(Constant(type, shape), bytes);
+    return from_raw(KnownTensor(type, shape), bytes);
   };
   if (tensor.data_location() == TensorProto::EXTERNAL) {
     const Result<std::string> bytes = read_external(tensor, folder);
@@ -286,12 +286,12 @@ Result<Constant> read_tensor(const TensorProto& tensor, const std::string& folde
     return from_bytes(*bytes, "external ");
   }
   if (tensor.has_raw_data()) return from_bytes(tensor.raw_data(), "");
-  const auto filled = [&](const auto& list) -> Result<Constant> {
+  const auto filled = [&](const auto& list) -> Result<KnownTensor> {
     if (list.size() != element_count(shape)) {
       return error("has " + std::to_string(list.size()) + " elements, but its shape is " +
                    to_string(shape));
     }
-    Constant constant(type, shape);
+    KnownTensor constant(type, shape);
     for (int i = 0; i < list.size(); ++i) constant.set(i, static_cast<Number>(list.Get(i)));
     return constant;
   };
@@ -310,7 +310,7 @@ Result<Constant> read_tensor(const TensorProto& tensor, const std::string& folde
   }
 }
 
-Result<Constant> parse_tensor(const std::string& bytes) {
+Result<KnownTensor> parse_tensor(const std::string& bytes) {
   TensorProto tensor;
   if (!tensor.ParseFromString(bytes)) return error("is no tensor");
   return read_tensor(tensor, "");

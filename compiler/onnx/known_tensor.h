@@ -27,12 +27,12 @@ enum class ElementType { f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, boolean
 // Holds every element of every type exactly: 64 bits of mantissa.
 using Number = long double;
 
-class Constant {
+class KnownTensor {
  public:
   // All elements are zero.
-  Constant(ElementType type, Shape shape);
-  static Constant integers(const std::vector<int64_t>& elements);  // i64, of rank 1
-  static Constant scalar(ElementType type, Number value);
+  KnownTensor(ElementType type, Shape shape);
+  static KnownTensor integers(const std::vector<int64_t>& elements);  // i64, of rank 1
+  static KnownTensor scalar(ElementType type, Number value);
 
   [[nodiscard]] ElementType type() const { return type_; }
   [[nodiscard]] const Shape& shape() const { return shape_; }
@@ -50,7 +50,7 @@ class Constant {
   [[nodiscard]] const std::vector<float>& floats() const { return floats_; }  // of type f32
   [[nodiscard]] std::vector<float>& floats() { return floats_; }
   // The same elements with another shape of as many.
-  [[nodiscard]] Constant reshaped(Shape shape) const;
+  [[nodiscard]] KnownTensor reshaped(Shape shape) const;
 
  private:
   ElementType type_;
@@ -61,13 +61,13 @@ class Constant {
   std::vector<int64_t> integers_;
 };
 
-using ConstantPtr = std::shared_ptr<const Constant>;
+using KnownTensorPtr = std::shared_ptr<const KnownTensor>;
 
 // The elements of a tensor. `folder` is where files of external data lie; what is wrong is said
 // without the tensor's name.
-[[nodiscard]] Result<Constant> read_tensor(const ::onnx::TensorProto& tensor,
+[[nodiscard]] Result<KnownTensor> read_tensor(const ::onnx::TensorProto& tensor,
                                            const std::string& folder);
 // The bytes of a TensorProto.
-[[nodiscard]] Result<Constant> parse_tensor(const std::string& bytes);
+[[nodiscard]] Result<KnownTensor> parse_tensor(const std::string& bytes);
 
 }  // namespace cnnc
