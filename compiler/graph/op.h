@@ -42,6 +42,7 @@ enum Trait : uint32_t {
   kTrainingOnly = 1u << 10,   // the identity in inference (Dropout)
   kStagesInput0 = 1u << 11,   // an anchor whose schedule stages a kCheapGather producer of input 0
   kProbabilities = 1u << 12,  // not negative, with a sum of 1 over the channels
+  kMixesBatch = 1u << 13,     // elements go from one image of the batch, dimension 0, to another
 };
 
 // A tensor that a layer owns, such as a weight.

@@ -22,6 +22,8 @@ Graph fold_flatten(Graph graph) {
         node.op->name == "Linear" ? result.values[node.inputs[0]].producer : -1;
     const bool folds = producer >= 0 && result.nodes[producer].has(kView) &&
                        result.type(result.nodes[producer].inputs[0]).rank() == 4 &&
+                       result.type(node.inputs[0]).rank() == 2 &&
+                       !result.nodes[producer].has(kMixesBatch) &&
                        result.type(node.inputs[1]).rank() == 2;
     if (!folds) {
       for (ValueId id : node.outputs) {

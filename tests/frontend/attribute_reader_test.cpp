@@ -123,6 +123,18 @@ TEST_CASE("padding", "[frontend]") {
   CHECK(read(attr, "[1, 2, 3, -4]").error == "a must be at least 0, found -4");
 }
 
+TEST_CASE("integers", "[frontend]") {
+  AttrSpec attr = spec(AttrKind::integers);
+  attr.least = -4;
+  CHECK(read(attr, "2").value == "[2]");
+  CHECK(read(attr, "[0, -1, 3.0]").value == "[0, -1, 3]");
+  CHECK(read(attr, "[]").error ==
+        "a: expected an integer or a list of integers, found a list of 0");
+  CHECK(read(attr, "[1, \"2\"]").error == "a: expected an integer, found the string \"2\"");
+  CHECK(read(attr, "[1, -5]").error == "a must be at least -4, found -5");
+  CHECK(read(spec(AttrKind::integers), "2147483647").value == "[2147483647]");
+}
+
 TEST_CASE("reals", "[frontend]") {
   AttrSpec attr = spec(AttrKind::reals);
   CHECK(read(attr, "0.5").value == "[0.5]");

@@ -158,9 +158,7 @@ TEST_CASE("two views between which a sum could be sent to and fro come to rest")
   const ValueId x = s.input("x", {2, 1, 4, 4});
   const ValueId a = s.flatten("fa", s.conv("a", 1, x));
   Attrs attrs;
-  attrs.set("channels", int64_t{1});
-  attrs.set("height", int64_t{4});
-  attrs.set("width", int64_t{4});
+  attrs.set("unflattened_size", std::vector<int64_t>{1, 4, 4});
   const ValueId b = s.node("Unflatten", "ub", attrs, {s.linear("b", 16, a)})[0];
   const ValueId c = s.node("Unflatten", "uc", attrs, {s.linear("c", 16, a)})[0];
   const ValueId sum = s.add("sum", s.add("inner", b, s.conv("d", 1, x)), c);

@@ -75,9 +75,7 @@ class RandomNetwork {
       }
       default: {  // and back to an image
         Attrs attrs;
-        attrs.set("channels", int64_t{2});
-        attrs.set("height", int64_t{4});
-        attrs.set("width", int64_t{4});
+        attrs.set("unflattened_size", std::vector<int64_t>{2, 4, 4});
         const ValueId fc = s.linear(name + "l", 32, s.flatten(name + "f", image));
         images_.push_back(s.add(name, s.node("Unflatten", name + "u", attrs, {fc})[0], image));
         break;
