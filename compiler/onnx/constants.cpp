@@ -79,8 +79,8 @@ OnnxOperators constant_operators() {
                              {"Constant", import_constant}, {"Identity", import_identity},
                              {"Shape", import_shape},       {"Size", import_size}};
   for (const char* name :
-       {"And", "ConstantOfShape", "Equal", "Expand", "Greater", "GreaterOrEqual", "Less",
-        "LessOrEqual", "Mod", "NonZero", "Not", "Or", "Range", "ReduceProd", "Where", "Xor"}) {
+       {"And", "ConstantOfShape", "Equal", "Greater", "GreaterOrEqual", "Less",
+        "LessOrEqual", "Mod", "NonZero", "Not", "Or", "Range", "Where", "Xor"}) {
     operators.push_back({name, import_known_only});
   }
   return operators;

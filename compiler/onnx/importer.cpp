@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "compiler/onnx/fold.h"
 #include "compiler/onnx/node.h"
 #include "compiler/onnx/operators.h"
 #include "compiler/support/files.h"
@@ -202,7 +203,7 @@ class Importer {
     }
     OnnxNode context(into_, node, opset);
     try {
-      op.import(context);
+      if (!fold(context)) op.import(context);
     } catch (const Refusal& refusal) {
       return refusal.reasons;
     }

@@ -20,21 +20,19 @@ KnownTensor scaled(const KnownTensor& from, double factor) {
   return result;
 }
 
-// One bias for each output feature, from what is broadcast to [N, features]; refuses other shapes.
+// One number for each output feature, from what is broadcast to [N, features]; else absent.
 Operand bias_of(const Operand& operand, int64_t features) {
+  if (!operand.is_constant()) return {};
   const KnownTensor& from = *operand.constant;
   const int64_t last = from.rank() == 0 ? 1 : from.shape().back();
-  if (from.count() != last || (last != 1 && last != features)) {
-    refuse("\"" + operand.name + "\" of the shape " + to_string(from.shape()) +
-           " is no bias of " + std::to_string(features) + " features");
-  }
+  if (from.count() != last || (last != 1 && last != features)) return {};
   if (from.shape() == Shape{features}) return operand;
   KnownTensor bias(from.type(), {features});
   for (int64_t i = 0; i < features; ++i) bias.set(i, from.at(last == 1 ? 0 : i));
   return OnnxNode::derived(operand, "bias", std::move(bias));
 }
 
-// alpha * A' * B' + beta * C, with a known B and C.
+// alpha * A' * B' + beta * C, with a known B.
 void import_gemm(OnnxNode& node) {
   const Operand a = node.input(0);
   const double alpha = node.real("alpha", 1), beta = node.real("beta", 1);
@@ -48,17 +46,21 @@ void import_gemm(OnnxNode& node) {
   if (alpha != 1) weight = OnnxNode::derived(weight, "scaled", scaled(*weight.constant, alpha));
   const int64_t features = weight.constant->shape()[0];
   OnnxNode::Parameters parameters = {{"weight", weight}};
-  if (node.has_input(2)) {
-    (void)node.known_input(2);
-    Operand bias = bias_of(node.input(2), features);
+  const Operand c = node.input_or_none(2);
+  Operand bias = c.is_absent() ? c : bias_of(c, features);
+  if (!bias.is_absent()) {
     if (beta != 1) bias = OnnxNode::derived(bias, "scaled", scaled(*bias.constant, beta));
     parameters.emplace_back("bias", bias);
   }
   Attrs attrs;
   attrs.set("out_features", features);
-  attrs.set("bias", node.has_input(2));
+  attrs.set("bias", !bias.is_absent());
   const Operand input = transposes_a ? permuted(node, a, {1, 0}) : a;
-  node.set_output(0, node.emit("Linear", std::move(attrs), {input}, parameters));
+  Operand result = node.emit("Linear", std::move(attrs), {input}, parameters);
+  if (!c.is_absent() && bias.is_absent()) {
+    result = combined(node, "Add", result, beta == 1 ? c : combined(node, "Mul", c, beta));
+  }
+  node.set_output(0, result);
 }
 
 void import_matmul(OnnxNode& node) {

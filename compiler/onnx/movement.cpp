@@ -146,24 +146,6 @@ void import_gather(OnnxNode& node) {
   node.set_output(0, reshaped(node, joined(node, parts, axis), shape));
 }
 
-void import_tile(OnnxNode& node) {
-  Operand result = node.input(0);
-  const std::vector<int64_t> repeats = node.known_integers(1);
-  if (static_cast<int64_t>(repeats.size()) != node.rank(result)) {
-    refuse("repeats " + std::to_string(repeats.size()) + " dimensions of " +
-           to_string(node.shape(result)));
-  }
-  for (size_t d = 0; d < repeats.size(); ++d) {
-    if (repeats[d] < 1 || repeats[d] > kMostParts) {
-      refuse("repeats dimension " + std::to_string(d) + " " + std::to_string(repeats[d]) +
-             " times");
-    }
-    const std::vector<Operand> parts(static_cast<size_t>(repeats[d]), result);
-    result = joined(node, parts, static_cast<int64_t>(d));
-  }
-  node.set_output(0, result);
-}
-
 // Blocks of channels to blocks of pixels: [N, b, b, C, H, W] to [N, C, H, b, W, b], or with the
 // channels before the blocks.
 void import_depth_to_space(OnnxNode& node) {
@@ -212,7 +194,6 @@ OnnxOperators movement_operators() {
           {"SpaceToDepth", import_space_to_depth},
           {"Split", import_split},
           {"Squeeze", import_squeeze},
-          {"Tile", import_tile},
           {"Transpose", import_transpose},
           {"Unsqueeze", import_unsqueeze}};
 }

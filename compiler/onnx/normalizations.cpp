@@ -90,7 +90,7 @@ void import_layer_normalization(OnnxNode& node) {
   Attrs attrs;
   attrs.set("normalized_shape", normalized);
   attrs.set("eps", node.real("epsilon", 1e-5));
-  if (!node.has_input(2)) attrs.set("bias", false);
+  attrs.set("bias", node.has_input(2));
   node.set_output(0, node.emit("LayerNorm", std::move(attrs), {input}, parameters));
 }
 

@@ -28,5 +28,6 @@ using OnnxOperators = std::vector<OnnxOperator>;
 [[nodiscard]] OnnxOperators movement_operators();
 [[nodiscard]] OnnxOperators reduction_operators();
 [[nodiscard]] OnnxOperators constant_operators();
+[[nodiscard]] OnnxOperators resizing_operators();
 
 }  // namespace cnnc
