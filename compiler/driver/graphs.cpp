@@ -135,15 +135,19 @@ Result<std::vector<bool>> undecayed(const ModelDescription& model, const Graph& 
 
 }  // namespace
 
-Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
-  Result<Graph> built = build_graph(model, batch);
-  if (!built) return built.diagnostics();
+Graph simplify_inference(Graph graph) {
   // Beyond this point every value has a type.
-  Graph graph = decompose_nodes(drop_training_only(with_layers_expanded(std::move(*built))));
+  graph = decompose_nodes(drop_training_only(with_layers_expanded(std::move(graph))));
   graph = fold_flatten(std::move(graph));
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
   return eliminate_dead(std::move(graph));
+}
+
+Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
+  Result<Graph> built = build_graph(model, batch);
+  if (!built) return built.diagnostics();
+  return simplify_inference(std::move(*built));
 }
 
 Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {

@@ -164,6 +164,11 @@ Result<Graph> build_graph(const ModelDescription& model, int64_t batch) {
     return error("the batch must have at least 1 and fewer than 2^31 samples, found " +
                  std::to_string(batch));
   }
+  if (model.network != nullptr) {
+    Result<SourcedNetwork> network = model.network->network(batch);
+    if (!network) return network.diagnostics();
+    return std::move(network->graph);
+  }
   return GraphBuilder(model, batch).build();
 }
 

@@ -7,8 +7,8 @@
 
 #include "compiler/frontend/blocks.h"
 #include "compiler/frontend/layer_order.h"
-#include "compiler/frontend/output_name.h"
 #include "compiler/frontend/op_reader.h"
+#include "compiler/frontend/output_name.h"
 #include "compiler/frontend/sections.h"
 #include "compiler/support/check.h"
 
@@ -116,10 +116,10 @@ class LayersReader {
     }
     const auto input = std::find(scope.inputs.begin(), scope.inputs.end(), local);
     if (input == scope.inputs.end()) return false;
-    report_.error(json, "no layer can be called " + in_quotes(local) + ", which is " +
-                            (scope.uses.empty() ? "the network's input"
-                                                : "an input of block " +
-                                                      in_quotes(scope.uses[0].block)));
+    report_.error(json,
+                  "no layer can be called " + in_quotes(local) + ", which is " +
+                      (scope.uses.empty() ? "the network's input"
+                                          : "an input of block " + in_quotes(scope.uses[0].block)));
     return true;
   }
 

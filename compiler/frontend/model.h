@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "compiler/graph/graph.h"
+#include "compiler/graph/network_source.h"
 
 namespace cnnc {
 
@@ -73,6 +74,8 @@ struct ModelDescription {
   std::vector<double> mean;
   std::vector<double> std;
 
+  // Where it is not described layer by layer: where it comes from.
+  std::shared_ptr<const NetworkSource> network;
   std::vector<LayerDescription> layers;  // each after the layers that it reads
   std::string output;                    // the name of the layer listed last
 
