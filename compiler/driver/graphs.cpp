@@ -83,10 +83,11 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
   const int64_t rows = round_up(model.batch_size, lanes);
   Result<Graph> built = build_graph(model, rows);
   if (!built) return built.diagnostics();
+  // Of the layers: what computes them may move images about, as long as it puts them back.
+  const Diagnostics mixing = mixes_of_batch(*built);
+  if (!mixing.empty()) return mixing;
   Graph graph = with_layers_expanded(std::move(*built));
   ends.output = graph.outputs[0];
-  const Diagnostics mixing = mixes_of_batch(graph);
-  if (!mixing.empty()) return mixing;
   graph = pad_batch(std::move(graph), model.batch_size, rows, kImages, kCount);
   ends.count = graph.inputs.back();
   Type of_target = target_type(model.loss, graph.type(ends.output));

@@ -129,9 +129,8 @@ std::string OnnxExporter::add_integers(const std::string& name,
 
 std::string OnnxExporter::add_floats(const std::string& name, const Shape& shape,
                                      const std::vector<float>& elements) {
-  *model_.mutable_graph()->add_initializer() =
-      tensor(between(name), shape, TensorProto::FLOAT, elements.data(),
-             elements.size() * sizeof(float));
+  *model_.mutable_graph()->add_initializer() = tensor(
+      between(name), shape, TensorProto::FLOAT, elements.data(), elements.size() * sizeof(float));
   return between(name);
 }
 

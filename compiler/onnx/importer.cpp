@@ -224,9 +224,9 @@ Diagnostics OnnxModel::Impl::read_opsets() {
     opsets[domain] = entry.version();
     if (!domain.empty()) continue;
     if (entry.version() < kFirstOpset || entry.version() > kNewestOpset) {
-      problems.push_back(file_error(
-          path, "is of opset " + std::to_string(entry.version()) + "; cnnc reads opsets " +
-                    std::to_string(kFirstOpset) + " to " + std::to_string(kNewestOpset)));
+      problems.push_back(file_error(path, "is of opset " + std::to_string(entry.version()) +
+                                              "; cnnc reads opsets " + std::to_string(kFirstOpset) +
+                                              " to " + std::to_string(kNewestOpset)));
     }
   }
   return problems;
@@ -241,8 +241,8 @@ Status OnnxModel::Impl::read() {
   for (TensorProto& tensor : *model.mutable_graph()->mutable_initializer()) {
     Result<KnownTensor> constant = read_tensor(tensor, folder);
     if (!constant) {
-      problems.push_back(file_error(path, "initializer \"" + tensor.name() + "\" " +
-                                              constant.diagnostics().front().message));
+      problems.push_back(file_error(
+          path, "initializer \"" + tensor.name() + "\" " + constant.diagnostics().front().message));
       continue;
     }
     given.insert(tensor.name());

@@ -220,8 +220,8 @@ std::string OnnxNode::next_name() {
 ValueId OnnxNode::value_of(const Operand& operand) {
   if (!operand.is_constant()) return operand.id;
   if (operand.constant->type() != ElementType::f32) {
-    refuse("computes with \"" + operand.name + "\" of type " +
-           to_string(operand.constant->type()) + "; cnnc computes with float");
+    refuse("computes with \"" + operand.name + "\" of type " + to_string(operand.constant->type()) +
+           "; cnnc computes with float");
   }
   const auto [place, is_new] =
       into_.parameters.emplace(operand.name, ImportedGraph::Parameter{operand.constant, kNoValue});
@@ -313,8 +313,9 @@ std::vector<Operand> OnnxNode::emit_all(const std::string& op_name, Attrs attrs,
       }
       continue;
     }
-    const auto spec = std::find_if(specs.begin(), specs.end(),
-                                   [&](const ParameterSpec& each) { return each.name == input.name; });
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParameterSpec& each) {
+      return each.name == input.name;
+    });
     const auto given = std::find_if(parameters.begin(), parameters.end(),
                                     [&](const auto& each) { return each.first == input.name; });
     if (spec == specs.end()) {

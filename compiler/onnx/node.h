@@ -25,7 +25,7 @@ namespace cnnc {
 struct Operand {
   ValueId id = kNoValue;
   KnownTensorPtr constant;  // else null
-  std::string name;      // of the ONNX value; what parameters are called
+  std::string name;         // of the ONNX value; what parameters are called
 
   [[nodiscard]] bool is_absent() const { return id == kNoValue && constant == nullptr; }
   [[nodiscard]] bool is_constant() const { return constant != nullptr; }

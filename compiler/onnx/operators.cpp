@@ -10,9 +10,8 @@ OnnxOperators all_operators() {
   OnnxOperators all;
   for (const auto& family :
        {convolution_operators(), pooling_operators(), activation_operators(),
-        arithmetic_operators(), normalization_operators(), matrix_operators(),
-        movement_operators(), reduction_operators(), constant_operators(),
-        resizing_operators()}) {
+        arithmetic_operators(), normalization_operators(), matrix_operators(), movement_operators(),
+        reduction_operators(), constant_operators(), resizing_operators()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   std::sort(all.begin(), all.end(),
