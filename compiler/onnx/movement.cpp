@@ -14,12 +14,17 @@ Operand reshaped(OnnxNode& node, const Operand& operand, const Shape& shape) {
   if (operand.is_constant()) {
     return OnnxNode::derived(operand, "reshaped", operand.constant->reshaped(shape));
   }
+  const Shape in_graph = shape.empty() ? Shape{1} : shape;
+  Operand result = operand;
   if (shape.size() == 2 && from.size() >= 2 && shape[0] == from[0]) {
-    return node.emit("Flatten", {}, {operand});
+    result = node.emit("Flatten", {}, {operand});
+  } else if (in_graph != node.shape_in_graph(operand)) {
+    Attrs attrs;
+    attrs.set("shape", in_graph);
+    result = node.emit("View", std::move(attrs), {operand});
   }
-  Attrs attrs;
-  attrs.set("shape", shape);
-  return node.emit("View", std::move(attrs), {operand});
+  result.is_scalar = shape.empty();
+  return result;
 }
 
 Operand permuted(OnnxNode& node, const Operand& operand, const std::vector<int64_t>& order) {
