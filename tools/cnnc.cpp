@@ -51,8 +51,7 @@ const std::vector<Emission>& emissions() {
       {"graph", Stage::graph, false},     {"plan", Stage::plan, false},
       {"explain", Stage::explain, false}, {"stmt", Stage::statements, false},
       {"llvm", Stage::llvm, true},        {"asm", Stage::assembly, true},
-      {"onnx", std::nullopt, true, true},
-      {"obj", std::nullopt, true}};
+      {"onnx", std::nullopt, true, true}, {"obj", std::nullopt, true}};
   return kEmissions;
 }
 

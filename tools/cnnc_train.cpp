@@ -79,8 +79,7 @@ void declare(CLI::App& app, Options& options) {
                  "CrossEntropyLoss: a loss of docs/format.md")
       ->type_name("LOSS")
       ->group("Training");
-  app.add_option("--optimizer", options.choice.optimizer,
-                 "And how, such as Adam. Default: SGD")
+  app.add_option("--optimizer", options.choice.optimizer, "And how, such as Adam. Default: SGD")
       ->type_name("OPTIMIZER")
       ->needs("--loss")
       ->group("Training");

@@ -243,8 +243,8 @@ Result<TensorFile> initial_weights(const Model& model, uint64_t seed) {
     TensorFile file;
     for (const Value& value : network->graph.values) {
       if (value.kind != ValueKind::parameter) continue;
-      file.tensors.push_back(f32_tensor(value.name, value.init.shape,
-                                        network->parameters.at(value.name)->data()));
+      file.tensors.push_back(
+          f32_tensor(value.name, value.init.shape, network->parameters.at(value.name)->data()));
     }
     return file;
   }

@@ -154,8 +154,8 @@ class Importer {
             file_error(path_, "output \"" + output.name() + "\" is computed by no node"));
         continue;
       }
-      result.push_back({output.name(), found->second.id, found->second.constant,
-                        found->second.is_scalar});
+      result.push_back(
+          {output.name(), found->second.id, found->second.constant, found->second.is_scalar});
     }
     return result;
   }
@@ -227,9 +227,9 @@ Diagnostics OnnxModel::Impl::read_opsets() {
     opsets[domain] = entry.version();
     if (!domain.empty()) continue;
     if (entry.version() < kFirstOpset || entry.version() > kNewestOpset) {
-      problems.push_back(file_error(
-          path, "is of opset " + std::to_string(entry.version()) + "; cnnc reads opsets " +
-                    std::to_string(kFirstOpset) + " to " + std::to_string(kNewestOpset)));
+      problems.push_back(file_error(path, "is of opset " + std::to_string(entry.version()) +
+                                              "; cnnc reads opsets " + std::to_string(kFirstOpset) +
+                                              " to " + std::to_string(kNewestOpset)));
     }
   }
   return problems;
@@ -244,8 +244,8 @@ Status OnnxModel::Impl::read() {
   for (TensorProto& tensor : *model.mutable_graph()->mutable_initializer()) {
     Result<KnownTensor> constant = read_tensor(tensor, folder);
     if (!constant) {
-      problems.push_back(file_error(path, "initializer \"" + tensor.name() + "\" " +
-                                              constant.diagnostics().front().message));
+      problems.push_back(file_error(
+          path, "initializer \"" + tensor.name() + "\" " + constant.diagnostics().front().message));
       continue;
     }
     given.insert(tensor.name());
@@ -299,7 +299,8 @@ Result<OnnxImport> OnnxModel::import(const OnnxImportOptions& options,
                                      std::set<std::string>* inputs_to_know) const {
   Importer importer(impl_->path, impl_->model.graph(),
                     [this](const std::string& domain) { return impl_->opset_of(domain); });
-  for (const auto& [name, constant] : impl_->initializers) importer.add_known(name, constant, /*is_trained=*/true);
+  for (const auto& [name, constant] : impl_->initializers)
+    importer.add_known(name, constant, /*is_trained=*/true);
   for (const OnnxInput& input : impl_->inputs) {
     const auto known = options.known_inputs.find(input.name);
     if (known != options.known_inputs.end()) {

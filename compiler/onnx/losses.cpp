@@ -60,8 +60,7 @@ Operand loss_of(OnnxNode& node, const Operand& scores) {
   Attrs all;
   all.set("dim", std::vector<int64_t>{0});
   all.set("keepdim", true);
-  Operand sum = node.emit("Sum", std::move(all),
-                          {reshaped(node, losses, {element_count(shape)})});
+  Operand sum = node.emit("Sum", std::move(all), {reshaped(node, losses, {element_count(shape)})});
   if (reduction == "mean") sum = combined(node, "Mul", sum, 1 / classes.total);
   return reshaped(node, sum, {});
 }

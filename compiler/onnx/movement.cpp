@@ -168,8 +168,9 @@ void import_depth_to_space(OnnxNode& node) {
   const Shape split = depth_first ? Shape{in[0], depth, block, block, in[2], in[3]}
                                   : Shape{in[0], block, block, depth, in[2], in[3]};
   const Operand parts = reshaped(node, input, split);
-  const Operand moved = permuted(node, parts, depth_first ? std::vector<int64_t>{0, 1, 4, 2, 5, 3}
-                                                          : std::vector<int64_t>{0, 3, 4, 1, 5, 2});
+  const Operand moved = permuted(node, parts,
+                                 depth_first ? std::vector<int64_t>{0, 1, 4, 2, 5, 3}
+                                             : std::vector<int64_t>{0, 3, 4, 1, 5, 2});
   node.set_output(0, reshaped(node, moved, {in[0], depth, in[2] * block, in[3] * block}));
 }
 

@@ -231,7 +231,8 @@ void OnnxNode::set_output(int64_t i, Operand operand) {
 }
 
 void OnnxNode::set_output(int64_t i, KnownTensor constant) {
-  set_output(i, Operand{kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), "", false});
+  set_output(
+      i, Operand{kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), "", false});
 }
 
 void OnnxNode::refuse_output(int64_t i, const std::string& what) const {
@@ -254,8 +255,8 @@ std::string OnnxNode::next_name() {
 ValueId OnnxNode::value_of(const Operand& operand, const ParameterSpec* slot) {
   if (!operand.is_constant()) return operand.id;
   if (operand.constant->type() != ElementType::f32) {
-    refuse("computes with \"" + operand.name + "\" of type " +
-           to_string(operand.constant->type()) + "; cnnc computes with float");
+    refuse("computes with \"" + operand.name + "\" of type " + to_string(operand.constant->type()) +
+           "; cnnc computes with float");
   }
   const auto [place, is_new] =
       into_.parameters.emplace(operand.name, ImportedGraph::Parameter{operand.constant, kNoValue});
@@ -350,8 +351,9 @@ std::vector<Operand> OnnxNode::emit_all(const std::string& op_name, Attrs attrs,
       }
       continue;
     }
-    const auto spec = std::find_if(specs.begin(), specs.end(),
-                                   [&](const ParameterSpec& each) { return each.name == input.name; });
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParameterSpec& each) {
+      return each.name == input.name;
+    });
     const auto given = std::find_if(parameters.begin(), parameters.end(),
                                     [&](const auto& each) { return each.first == input.name; });
     if (spec == specs.end()) {
@@ -408,7 +410,8 @@ Operand OnnxNode::derived(const Operand& from, const std::string& suffix, KnownT
 
 Operand OnnxNode::own(const std::string& suffix, KnownTensor constant) const {
   const std::string base = node_.output_size() > 0 ? node_.output(0) : node_.name();
-  return {kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), base + "." + suffix, false};
+  return {kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), base + "." + suffix,
+          false};
 }
 
 Operand OnnxNode::own_scalar(const std::string& suffix, double value) const {

@@ -25,7 +25,7 @@ namespace cnnc {
 struct Operand {
   ValueId id = kNoValue;
   KnownTensorPtr constant;  // else null
-  std::string name;      // of the ONNX value; what parameters are called
+  std::string name;         // of the ONNX value; what parameters are called
   bool is_trained = false;  // a constant that is an initializer, or made of one
   // Tensors without dimensions have one in the graph, of extent 1.
   bool is_scalar = false;

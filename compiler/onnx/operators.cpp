@@ -8,11 +8,10 @@ namespace {
 
 OnnxOperators all_operators() {
   OnnxOperators all;
-  for (const auto& family :
-       {convolution_operators(), pooling_operators(), activation_operators(),
-        arithmetic_operators(), normalization_operators(), matrix_operators(),
-        movement_operators(), reduction_operators(), constant_operators(),
-        resizing_operators(), loss_operators(), optimizer_operators()}) {
+  for (const auto& family : {convolution_operators(), pooling_operators(), activation_operators(),
+                             arithmetic_operators(), normalization_operators(), matrix_operators(),
+                             movement_operators(), reduction_operators(), constant_operators(),
+                             resizing_operators(), loss_operators(), optimizer_operators()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   std::sort(all.begin(), all.end(),

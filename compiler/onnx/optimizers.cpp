@@ -1,7 +1,7 @@
 // Adagrad, Adam and Momentum of the domain ai.onnx.preview.training, whose step number is known.
 //
-// Inputs: the learning rate, the number of updates so far, then for n tensors each: all tensors, all
-// gradients, and lists of what is kept; outputs: the tensors and what is kept.
+// Inputs: the learning rate, the number of updates so far, then for n tensors each: all tensors,
+// all gradients, and lists of what is kept; outputs: the tensors and what is kept.
 #include <cmath>
 
 #include "compiler/onnx/operators.h"
@@ -50,8 +50,7 @@ class Update {
   }
   // tensor - factor * rate * step
   [[nodiscard]] Operand moved(int64_t i, const Operand& step, double factor) {
-    return combined(node_, "Sub", input(0, i),
-                    combined(node_, "Mul", times(step, factor), rate_));
+    return combined(node_, "Sub", input(0, i), combined(node_, "Mul", times(step, factor), rate_));
   }
 
  private:

@@ -19,8 +19,8 @@ struct Network {
 };
 
 Network network(const std::string& layers, const std::string& input) {
-  const std::string text = R"({"cnnc": 1, "name": "net", "input": )" + input +
-                           R"(, "layers": [)" + layers + "]}";
+  const std::string text =
+      R"({"cnnc": 1, "name": "net", "input": )" + input + R"(, "layers": [)" + layers + "]}";
   const Result<ModelDescription> model =
       parse_model(std::make_shared<Source>(Source{"net.json", text}));
   INFO((model ? "" : render(model.diagnostics())));
@@ -41,9 +41,8 @@ Network network(const std::string& layers, const std::string& input) {
 }
 
 Result<std::string> exported(const Network& from) {
-  return export_onnx(from.graph, [&](const std::string& name) {
-    return from.parameters.at(name).data();
-  });
+  return export_onnx(from.graph,
+                     [&](const std::string& name) { return from.parameters.at(name).data(); });
 }
 
 std::vector<double> computed(const Graph& graph,

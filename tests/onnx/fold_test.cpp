@@ -92,8 +92,7 @@ TEST_CASE("axes are attributes before opset 13 and inputs since", "[onnx]") {
 TEST_CASE("casts round towards zero", "[onnx]") {
   ModelProto model = empty_model(13);
   add_floats(model, "a", {3}, {1.9f, -1.9f, 1e20f});
-  set_attribute(add_node(model, "Cast", {"a"}, {"y"}), "to",
-                int64_t{::onnx::TensorProto::INT64});
+  set_attribute(add_node(model, "Cast", {"a"}, {"y"}), "to", int64_t{::onnx::TensorProto::INT64});
   add_output(model, "y");
   CHECK(output_of(model).as_integers()[0] == 1);
   CHECK(output_of(model).as_integers()[1] == -1);

@@ -136,8 +136,8 @@ TEST_CASE("inputs that are no floats", "[onnx]") {
   add_input(model, "x", {2, 3}, TensorProto::INT64);
   add_node(model, "Neg", {"x"}, {"y"});
   add_output(model, "y");
-  CHECK(refusals(model) == std::vector<std::string>{
-                               "input \"x\" is of type int64; the network's inputs are float"});
+  CHECK(refusals(model) ==
+        std::vector<std::string>{"input \"x\" is of type int64; the network's inputs are float"});
   // Handed over when the network is compiled, they are fine.
   OnnxImportOptions options;
   options.known_inputs["x"] = std::make_shared<const KnownTensor>(KnownTensor::integers({4, -5}));

@@ -11,8 +11,7 @@ namespace cnnc::test {
 [[nodiscard]] ::onnx::ModelProto empty_model(int64_t opset);
 // -1: symbolic, called "batch"
 void add_input(::onnx::ModelProto& model, const std::string& name,
-               const std::vector<int64_t>& shape,
-               int32_t type = ::onnx::TensorProto::FLOAT);
+               const std::vector<int64_t>& shape, int32_t type = ::onnx::TensorProto::FLOAT);
 void add_output(::onnx::ModelProto& model, const std::string& name);
 ::onnx::NodeProto& add_node(::onnx::ModelProto& model, const std::string& type,
                             const std::vector<std::string>& inputs,

@@ -24,8 +24,8 @@ struct TensorFile;
 
 // How a network is trained whose file does not say it.
 struct TrainingChoice {
-  std::string loss;       // a type of docs/format.md, with its defaults; empty: it is not trained
-  std::string optimizer;  // empty: SGD
+  std::string loss;        // a type of docs/format.md, with its defaults; empty: it is not trained
+  std::string optimizer;   // empty: SGD
   int64_t batch_size = 0;  // 0: the usual
 };
 
