@@ -13,13 +13,13 @@
 namespace cnnc {
 
 enum class AttrKind {
-  integer,  // 3
-  real,     // 0.1
-  boolean,  // true
-  text,     // one of AttrSpec::choices
-  pair,     // 3 or [3, 3]: vertical, horizontal; held as a number for each axis
-  padding,  // 1, [1, 1], [top, left, bottom, right] or one of choices; held as text or as numbers,
-            // those of the starts of the axes before those of their ends
+  integer,   // 3
+  real,      // 0.1
+  boolean,   // true
+  text,      // one of AttrSpec::choices
+  pair,      // 3 or [3, 3]: vertical, horizontal; held as a number for each axis
+  padding,   // 1, [1, 1], [top, left, bottom, right] or one of choices; held as text or as numbers,
+             // those of the starts of the axes before those of their ends
   integers,  // [0, 2, 1] or 3; held as a list
   reals,     // [0.5] or 0.5; held as a list
 };

@@ -172,8 +172,8 @@ Result<std::string> export_onnx(
   for (const Node& node : graph.nodes) {
     exporter.begin(node);
     const auto found = table().find(node.op->name);
-    const std::string problem =
-        found == table().end() ? "ONNX has no operator for it" : found->second(exporter);
+    const std::string problem = found == table().end() ? "cnnc does not know how ONNX would say it"
+                                                       : found->second(exporter);
     if (problem.empty()) continue;
     problems.push_back(
         error(node.op->name + " \"" + node.name + "\" cannot be exported: " + problem));

@@ -76,9 +76,6 @@ Operand joined(OnnxNode& node, const std::vector<Operand>& parts, int64_t axis) 
 
 namespace {
 
-// Most nodes that an operator may become which cnnc does not have as a whole.
-constexpr int64_t kMostParts = 256;
-
 void import_reshape(OnnxNode& node) {
   const Operand input = node.input(0);
   node.set_output(0, reshaped(node, input, reshape_target(node, node.shape(input))));
@@ -130,25 +127,25 @@ void import_split(OnnxNode& node) {
   }
 }
 
-// Elements at known places: slices, joined.
+// Elements at known places.
 void import_gather(OnnxNode& node) {
   const Operand input = node.input(0);
   const Shape from = node.shape(input);
   const int64_t axis = OnnxNode::axis_within(node.integer("axis", 0), node.rank(input));
   const KnownTensorPtr indices = node.known_input(1);
-  if (indices->count() > kMostParts) {
-    refuse("gathers " + std::to_string(indices->count()) + " elements, more than " +
-           std::to_string(kMostParts));
-  }
-  std::vector<Operand> parts;
+  if (indices->count() == 0) refuse("gathers nothing");
+  std::vector<int64_t> places;
   for (int64_t index : indices->as_integers()) {
-    parts.push_back(part_of(node, input, axis, OnnxNode::axis_within(index, from[axis]), 1));
+    places.push_back(OnnxNode::axis_within(index, from[axis]));
   }
-  if (parts.empty()) refuse("gathers nothing");
+  Attrs attrs;
+  attrs.set("dim", axis);
+  attrs.set("index", places);
+  const Operand chosen = node.emit("IndexSelect", std::move(attrs), {input});
   Shape shape(from.begin(), from.begin() + axis);
   shape.insert(shape.end(), indices->shape().begin(), indices->shape().end());
   shape.insert(shape.end(), from.begin() + axis + 1, from.end());
-  node.set_output(0, reshaped(node, joined(node, parts, axis), shape));
+  node.set_output(0, reshaped(node, chosen, shape));
 }
 
 // Blocks of channels to blocks of pixels: [N, b, b, C, H, W] to [N, C, H, b, W, b], or with the

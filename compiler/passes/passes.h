@@ -22,8 +22,8 @@ namespace cnnc {
 // Removes kTrainingOnly nodes: in inference their first input is their result.
 [[nodiscard]] Graph drop_training_only(Graph graph);
 
-// Replaces nodes that kernels do not compute as they are by those that OpDef::decompose makes. After
-// differentiate: their gradients are rules of their own.
+// Replaces nodes that kernels do not compute as they are by those that OpDef::decompose makes.
+// After differentiate: their gradients are rules of their own.
 [[nodiscard]] Graph decompose_nodes(Graph graph);
 
 // Gives each kTrainingOnly node `seed` as its last input and a number of its own as "stream", so
