@@ -9,6 +9,7 @@
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
 #include "compiler/driver/tuned_file.h"
+#include "compiler/onnx/export.h"
 #include "compiler/passes/passes.h"
 #include "compiler/support/files.h"
 #include "compiler/weights/init.h"
@@ -221,6 +222,17 @@ Result<std::string> inspect(const Model& model, const TensorFile& weights,
     default:
       return blueprint.compile(Emit::assembly, thread_count(options.threads));
   }
+}
+
+Result<std::string> to_onnx(const Model& model, const TensorFile& weights) {
+  const Result<Graph> graph =
+      build_graph(model.description(), std::max<int64_t>(1, model.fixed_batch()));
+  if (!graph) return graph.diagnostics();
+  const Status fit = check_weights(*graph, weights);
+  if (!fit) return fit.diagnostics();
+  return export_onnx(*graph, [&](const std::string& name) {
+    return reinterpret_cast<const float*>(weights.find(name)->bytes.data());
+  });
 }
 
 Result<TensorFile> initial_weights(const Model& model, uint64_t seed) {

@@ -9,7 +9,7 @@ namespace {
 
 void import_constant(OnnxNode& node) {
   if (KnownTensorPtr value = node.tensor("value")) {
-    node.set_output(0, Operand{kNoValue, std::move(value), ""});
+    node.set_output(0, Operand{kNoValue, std::move(value), "", false});
     return;
   }
   if (node.has("value_float")) {

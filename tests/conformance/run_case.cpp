@@ -100,7 +100,8 @@ std::vector<KnownTensor> run(OnnxImport& imported,
   for (ValueId id : plan.graph.inputs) {
     const Value& value = plan.graph.values[id];
     const KnownTensor& given = *inputs.at(value.name);
-    if (given.type() != ElementType::f32 || given.shape() != value.type.shape) {
+    const Shape shape = given.shape().empty() ? Shape{1} : given.shape();
+    if (given.type() != ElementType::f32 || shape != value.type.shape) {
       end(Verdict::fail, "input " + value.name + " is " + to_string(given.shape()) + ", not " +
                              to_string(value.type));
     }
@@ -159,7 +160,8 @@ Outcome checked(const ConformanceCase& each) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string path =
         each.folder.empty() ? each.expected : each.folder + "/output_" + std::to_string(i) + ".pb";
-    const KnownTensor& found = outputs[i].constant ? *outputs[i].constant : computed[next++];
+    KnownTensor found = outputs[i].constant ? *outputs[i].constant : computed[next++];
+    if (outputs[i].is_scalar) found = found.reshaped({});
     compare(found, tensor_at(path), each, "output " + std::to_string(i));
   }
   return {is_known ? Verdict::known : Verdict::pass, ""};

@@ -118,6 +118,9 @@ enum class Stage { graph, plan, explain, statements, llvm, assembly };
 Result<std::string> inspect(const Model& model, const TensorFile& weights,
                             const CompileOptions& options, Stage stage);
 
+// The network with those weights as an ONNX model, for other programs: its bytes (docs/onnx.md).
+Result<std::string> to_onnx(const Model& model, const TensorFile& weights);
+
 // Weights as a new network gets them: those of its file or, where it has none, drawn from PyTorch's
 // default distributions as PyTorch draws them.
 Result<TensorFile> initial_weights(const Model& model, uint64_t seed);
