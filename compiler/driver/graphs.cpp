@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "compiler/passes/passes.h"
-
 namespace cnnc {
 namespace {
 
@@ -40,7 +38,7 @@ Status check_optimizer(const LayerDescription& optimizer) {
 // these, values. What else is wrong, the loss itself says.
 Type target_type(const LayerDescription& loss, const Type& output) {
   Type classes{DType::i32, {output.shape[0]}};
-  if (output.rank() == 4) {
+  if (output.rank() > 2) {
     classes.shape = output.shape;
     classes.shape[1] = 1;
   }
@@ -62,6 +60,21 @@ struct Ends {
   ValueId loss = kNoValue;
 };
 
+// Images that pad a batch must not reach those that count.
+Status check_images_stay_apart(const Graph& graph) {
+  Diagnostics problems;
+  for (const Node& node : graph.nodes) {
+    if (!node.has(kMixesBatch)) continue;
+    problems.push_back(error(node.op->name + " \"" + node.name +
+                             "\": goes along dimension 0, the images of a batch, which training "
+                             "and evaluation keep apart"));
+    problems.back().span = node.span;
+    problems.back().pointer = node.pointer;
+  }
+  if (!problems.empty()) return problems;
+  return success();
+}
+
 // The network on a padded batch, from images to the loss.
 Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends& ends) {
   if (model.loss.op == nullptr) {
@@ -71,6 +84,8 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
   Result<Graph> built = build_graph(model, rows);
   if (!built) return built.diagnostics();
   Graph graph = std::move(*built);
+  const Status apart = check_images_stay_apart(graph);
+  if (!apart) return apart.diagnostics();
   ends.output = graph.outputs[0];
   graph = pad_batch(std::move(graph), model.batch_size, rows, kImages, kCount);
   ends.count = graph.inputs.back();
@@ -93,7 +108,9 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
 std::vector<ValueId> parameters_of(const Graph& graph) {
   std::vector<ValueId> result;
   for (size_t id = 0; id < graph.values.size(); ++id) {
-    if (graph.values[id].kind == ValueKind::parameter) result.push_back(static_cast<ValueId>(id));
+    const Value& value = graph.values[id];
+    if (value.kind != ValueKind::parameter || value.init.is_buffer) continue;
+    result.push_back(static_cast<ValueId>(id));
   }
   return result;
 }
@@ -118,13 +135,36 @@ Result<std::vector<bool>> undecayed(const ModelDescription& model, const Graph& 
   return parameters_named(graph, parameters, model.weight_decay_exclude);
 }
 
+// Statistics of a batch would make the result for an image depend on the images beside it.
+Status check_statistics(const Graph& graph) {
+  Diagnostics problems;
+  for (const Node& node : graph.nodes) {
+    if (!node.has(kBatchStatistics) || node.attrs.boolean("track_running_stats")) continue;
+    problems.push_back(error(node.op->name + " \"" + node.name +
+                             "\": without track_running_stats there are no averages for "
+                             "inference, only the statistics of a batch in training"));
+    problems.back().span = node.span;
+    problems.back().pointer = node.pointer;
+  }
+  if (!problems.empty()) return problems;
+  return success();
+}
+
 }  // namespace
 
-Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
+Result<Graph> inference_graph(const ModelDescription& model, int64_t batch,
+                              const TensorFile* weights, ConstantTable* constants) {
   Result<Graph> built = build_graph(model, batch);
   if (!built) return built.diagnostics();
   // Beyond this point every value has a type.
+  const Status known = check_statistics(*built);
+  if (!known) return known.diagnostics();
+  if (weights != nullptr) {
+    const Status fit = check_weights(*built, *weights);
+    if (!fit) return fit.diagnostics();
+  }
   Graph graph = drop_training_only(std::move(*built));
+  if (constants != nullptr) graph = fold_affine(std::move(graph), *constants);
   graph = fold_flatten(std::move(graph));
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
@@ -145,6 +185,7 @@ Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
   const ValueId step = graph.add_input(kStep, {DType::i32, {1}});
   const ValueId seed = graph.add_input(kSeed, {DType::i32, {1}});
   graph = seed_training_only(std::move(graph), seed);
+  graph = use_batch_statistics(std::move(graph), ends.count, step);
   // Beyond this point every value has a type.
   graph = move_monotone_below_maximum(std::move(graph));
   const std::vector<ValueId> parameters = parameters_of(graph);
@@ -173,6 +214,7 @@ Result<Graph> evaluation_graph(const ModelDescription& model, int64_t lanes) {
   const ValueId output = graph.add("CropBatch", "output", attrs, {ends.output})[0];
   graph.outputs = {output, ends.loss};
   graph = drop_training_only(std::move(graph));
+  graph = use_batch_statistics(std::move(graph), ends.count);
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
   return eliminate_dead(std::move(graph));

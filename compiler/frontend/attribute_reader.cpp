@@ -27,7 +27,7 @@ std::string expected(const AttrSpec& spec) {
     case AttrKind::integer:
       return "an integer";
     case AttrKind::real:
-      return "a number";
+      return spec.nullable ? "a number or null" : "a number";
     case AttrKind::boolean:
       return "true or false";
     case AttrKind::text:
@@ -38,6 +38,8 @@ std::string expected(const AttrSpec& spec) {
     case AttrKind::padding:
       return "an integer, a pair [vertical, horizontal], four integers [top, left, bottom, right]" +
              std::string(spec.choices.empty() ? "" : " or one of ") + choices_text(spec);
+    case AttrKind::integers:
+      return "an integer or a list of integers";
     case AttrKind::reals:
       return "a number or a list of numbers";
   }
@@ -65,6 +67,8 @@ class ValueReader {
       case AttrKind::padding:
         if (json.is(JsonKind::text)) return store(text(json), attrs);
         return store(integers(json, {2, 4}), attrs);
+      case AttrKind::integers:
+        return store(integers(json, {}), attrs);
       case AttrKind::reals:
         return store(reals(json), attrs);
     }
@@ -105,6 +109,7 @@ class ValueReader {
   }
 
   std::optional<double> real(const Json& json, const std::string& wanted) {
+    if (spec_.nullable && json.is(JsonKind::null)) return -1;
     if (!json.is_number()) return wrong(json, wanted);
     if (!in_range(json)) return std::nullopt;
     return json.real;
@@ -128,13 +133,15 @@ class ValueReader {
   }
 
   // One number, or a list whose length is one of `counts`; repeated to the greatest of them.
+  // Without counts, any list that is not empty.
   std::optional<std::vector<int64_t>> integers(const Json& json,
                                                const std::vector<size_t>& counts) {
     std::vector<int64_t> numbers;
     if (json.is(JsonKind::array)) {
-      if (std::find(counts.begin(), counts.end(), json.children.size()) == counts.end()) {
-        return wrong(json, expected(spec_));
-      }
+      const size_t length = json.children.size();
+      const bool fits =
+          counts.empty() ? length > 0 : std::count(counts.begin(), counts.end(), length) > 0;
+      if (!fits) return wrong(json, expected(spec_));
       for (const Json& child : json.children) {
         const std::optional<int64_t> number =
             integer(child, spec_.nullable ? "an integer or null" : "an integer");
@@ -147,7 +154,8 @@ class ValueReader {
       numbers.push_back(*number);
     }
     const size_t given = numbers.size();
-    while (numbers.size() < counts.back()) numbers.push_back(numbers[numbers.size() % given]);
+    while (!counts.empty() && numbers.size() < counts.back())
+      numbers.push_back(numbers[numbers.size() % given]);
     return numbers;
   }
 
@@ -183,7 +191,7 @@ void unknown_key(const Json& member, const std::vector<AttrSpec>& specs,
 
 AttrRange range_of(const AttrSpec& spec) {
   double most = kMostReal;
-  if (spec.kind == AttrKind::integer) most = kMostInteger;
+  if (spec.kind == AttrKind::integer || spec.kind == AttrKind::integers) most = kMostInteger;
   if (spec.kind == AttrKind::pair || spec.kind == AttrKind::padding) most = kMostWindow;
   return {std::max(spec.least, -most), std::min(spec.most, most)};
 }

@@ -44,7 +44,7 @@ std::string value_text(const AttrSpec& spec) {
       text = "integer";
       break;
     case AttrKind::real:
-      text = "number";
+      text = spec.nullable ? "number or `null`" : "number";
       break;
     case AttrKind::boolean:
       text = "`true` or `false`";
@@ -59,6 +59,9 @@ std::string value_text(const AttrSpec& spec) {
     case AttrKind::padding:
       text = "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`" + choices(" or ");
       break;
+    case AttrKind::integers:
+      text = "integer or list of integers";
+      break;
     case AttrKind::reals:
       text = "number or list of numbers";
       break;
@@ -72,10 +75,15 @@ std::string value_text(const AttrSpec& spec) {
   return text;
 }
 
+// Whether its absence says something of its own, rather than that it follows from the inputs.
+bool is_list(const AttrSpec& spec) {
+  return spec.kind == AttrKind::integers || spec.kind == AttrKind::reals;
+}
+
 std::string presence_text(const AttrSpec& spec) {
   if (has_default(spec)) return '`' + default_text(spec.fallback) + '`';
   if (spec.required) return "required";
-  return spec.kind == AttrKind::reals ? "none" : "inferred";
+  return is_list(spec) ? "none" : "inferred";
 }
 
 // "`kernel_size`, `stride` = 1".
@@ -86,7 +94,7 @@ std::string attributes_text(const OpDef& op) {
     if (has_default(spec)) {
       text += " = " + default_text(spec.fallback);
     } else if (!spec.required) {
-      text += spec.kind == AttrKind::reals ? " (optional)" : " (inferred)";
+      text += is_list(spec) ? " (optional)" : " (inferred)";
     }
   }
   return text;

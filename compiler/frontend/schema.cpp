@@ -78,6 +78,7 @@ Schema attribute_schema(const AttrSpec& spec) {
       schema["anyOf"] = {item, list_schema(item, 2, 2), list_schema(item, 4, 4)};
       if (!spec.choices.empty()) schema["anyOf"].push_back({{"enum", spec.choices}});
       break;
+    case AttrKind::integers:
     case AttrKind::reals:
       schema["anyOf"] = {item, list_schema(item, 1, 0)};
       break;

@@ -19,7 +19,8 @@ enum class AttrKind {
   text,     // one of AttrSpec::choices
   pair,     // 3 or [3, 3]: vertical, horizontal; held as two numbers
   padding,  // 1, [1, 1], [top, left, bottom, right] or one of choices; held as four numbers or text
-  reals,    // [0.5] or 0.5; held as a list
+  integers,  // [0, 2, 1] or 3; held as a list
+  reals,     // [0.5] or 0.5; held as a list
 };
 
 using AttrValue = std::variant<std::monostate, int64_t, double, bool, std::string,
@@ -33,7 +34,7 @@ struct AttrSpec {
   double least = -std::numeric_limits<double>::infinity();  // inclusive, for every number in it
   double most = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices;
-  bool nullable = false;  // of a pair: null may stand for a number, and is held as 0
+  bool nullable = false;  // null may stand for a number: held as 0 in a pair, a real as -1
   std::string doc;
 };
 

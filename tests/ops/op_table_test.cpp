@@ -70,6 +70,9 @@ TEST_CASE("Every attribute is described, and its default is of its kind", "[ops]
           REQUIRE(std::holds_alternative<std::vector<int64_t>>(spec.fallback));
           CHECK(std::get<std::vector<int64_t>>(spec.fallback).size() == 4);
           break;
+        case AttrKind::integers:
+          CHECK(std::holds_alternative<std::vector<int64_t>>(spec.fallback));
+          break;
         case AttrKind::reals:
           CHECK(std::holds_alternative<std::vector<double>>(spec.fallback));
           break;
