@@ -35,7 +35,7 @@ struct AttrSpec {
   double least = -std::numeric_limits<double>::infinity();  // inclusive, for every number in it
   double most = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices;
-  bool nullable = false;  // of a pair: null may stand for a number, and is held as 0
+  bool nullable = false;  // null may stand for a number: held as 0 in a pair, a real as -1
   size_t axes = 2;        // of a pair or padding: 1 for sequences, 3 for volumes
   std::string doc;
 };
