@@ -89,17 +89,18 @@ void lower(Lowering& lowering) {
 std::vector<ValueId> gradient(GradientArgs& args) {
   std::vector<ValueId> result = no_gradients(args.node);
   const ValueId upstream = args.output_gradients[0];
-  const bool any = is_wanted(args, kInput) || is_wanted(args, kWeight) || is_wanted(args, kBias);
-  if (upstream == kNoValue || !any) return result;
+  const bool of_input = is_wanted(args, kInput), of_weight = is_wanted(args, kWeight),
+             of_bias = is_wanted(args, kBias);
+  if (upstream == kNoValue || !(of_input || of_weight || of_bias)) return result;
   const Node node = args.node;  // nodes move as others are added
   CNNC_CHECK(node.inputs.size() > kCount, node.name + ": only training has a gradient");
   const ValueId x = node.inputs[kInput], mean = node.inputs[kMean], inverse = node.inputs[kInverse];
   Graph& graph = args.graph;
   const std::vector<ValueId> sums =
       graph.add("ChannelProducts", node.name + ".grad_weight", {}, {upstream, x, mean, inverse});
-  if (is_wanted(args, kWeight)) result[kWeight] = sums[0];
-  if (is_wanted(args, kBias)) result[kBias] = sums[1];
-  if (is_wanted(args, kInput)) {
+  if (of_weight) result[kWeight] = sums[0];
+  if (of_bias) result[kBias] = sums[1];
+  if (of_input) {
     result[kInput] = graph.add("BatchNormInputGrad", node.name + ".grad_input", {},
                                {upstream, x, mean, inverse, sums[0], sums[1], node.inputs[kCount],
                                 node.inputs[kWeight]})[0];

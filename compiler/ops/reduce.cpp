@@ -91,7 +91,8 @@ void lower(Lowering& lowering, Kind kind) {
         fold(lowering, "total", vars, source, 0.f, [&](const Expr& so_far, const Expr& x) {
           return Halide::strict_float(so_far + exp_or_nan(x - base));
         });
-    output(vars) = Halide::strict_float(base + log_or_nan(total(vars)));
+    output(vars) =
+        Halide::strict_float(Halide::select(most == limit, most, base + log_or_nan(total(vars))));
     return;
   }
   const Func total =

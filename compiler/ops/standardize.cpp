@@ -147,32 +147,34 @@ std::vector<ValueId> standardize_gradient(GradientArgs& args, const NormSets& se
   std::vector<ValueId> result = no_gradients(args.node);
   const ValueId upstream = args.output_gradients[0];
   if (upstream == kNoValue) return result;
+  const bool of_input = is_wanted(args, 0), of_weight = is_wanted(args, 1),
+             of_bias = is_wanted(args, 2);
   Graph& graph = args.graph;
   const Node node = args.node;  // nodes move as others are added
   const Attrs attrs = attrs_of_sets(sets, node.attrs.real("eps"));
   const ValueId x = node.inputs[0];
   const ValueId weight = node.inputs.size() > 1 ? node.inputs[1] : kNoValue;
-  if (is_wanted(args, 0)) {
+  if (of_input) {
     Attrs own = attrs;
     own.set("weighted", weighted);
     result[0] =
         graph.add("StandardizeGrad", node.name + ".grad_input", own, {upstream, x, weight})[0];
   }
   const bool of_channels = weighted == 1 && weight != kNoValue && graph.type(weight).rank() == 1;
-  if (is_wanted(args, 1)) {
+  if (of_weight) {
     const ValueId z = graph.add("Standardize", node.name + ".standardized", attrs, {x})[0];
     if (of_channels) {
       const std::vector<ValueId> sums =
           graph.add("ChannelProducts", node.name + ".grad_weight", {}, {upstream, z});
       result[1] = sums[0];
-      if (is_wanted(args, 2)) result[2] = sums[1];
+      if (of_bias) result[2] = sums[1];
       return result;
     }
     Attrs to;
     to.set("shape", graph.type(weight).shape);
     result[1] = graph.add("SumTo", node.name + ".grad_weight", to, {upstream, z})[0];
   }
-  if (is_wanted(args, 2)) {
+  if (of_bias) {
     Attrs to;
     to.set("shape", graph.type(node.inputs[2]).shape);
     result[2] = graph.add("SumTo", node.name + ".grad_bias", to, {upstream})[0];
