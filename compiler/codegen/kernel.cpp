@@ -55,7 +55,10 @@ void describe_anchor(const Graph& graph, const Kernel& kernel, Problem& problem)
   }
   const Shape& first = graph.type(anchor.inputs[0]).shape;
   const Shape& second = graph.type(anchor.inputs[1]).shape;
-  if (problem.family == "conv" || problem.family == "linear") {
+  if (problem.family == "product") {
+    const int64_t elements = element_count(shape);
+    problem.reduce_c = anchor.op->flops(attrs, graph.types(anchor.inputs), {}) / 2 / elements;
+  } else if (problem.family == "conv" || problem.family == "linear") {
     // Inputs: what is multiplied, the weights [Cout, Cin/groups, KH, KW].
     problem.reduce_c = first[1] / problem.groups;
     problem.reduce_h = extent(second, 2);
@@ -180,6 +183,10 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
   if (kernel.anchor >= 0) describe_anchor(graph, kernel, problem);
   const Node& first = graph.nodes[kernel.nodes.front()];
   if (kernel.anchor < 0 && first.op->schedule == "window") describe_window(graph, first, problem);
+  if (kernel.anchor < 0 && first.op->schedule == "channel_statistics") {
+    problem.family = first.op->schedule;
+    problem.c = graph.type(first.outputs[0]).shape[0];
+  }
   for (int32_t id : kernel.nodes) {
     const Node& node = graph.nodes[id];
     if (kernel.anchor < 0 && sums_batch(graph, node, target.machine.lanes)) {

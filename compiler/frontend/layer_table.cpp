@@ -44,7 +44,7 @@ std::string value_text(const AttrSpec& spec) {
       text = "integer";
       break;
     case AttrKind::real:
-      text = "number";
+      text = spec.nullable ? "number or `null`" : "number";
       break;
     case AttrKind::boolean:
       text = "`true` or `false`";
@@ -54,10 +54,17 @@ std::string value_text(const AttrSpec& spec) {
       break;
     case AttrKind::pair:
       text = std::string("integer") + (spec.nullable ? ", `null`" : "") +
-             " or `[vertical, horizontal]`";
+             (spec.axes == 1   ? " or `[length]`"
+              : spec.axes == 2 ? " or `[vertical, horizontal]`"
+                               : " or `[depth, vertical, horizontal]`");
       break;
     case AttrKind::padding:
-      text = "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`" + choices(" or ");
+      text = (spec.axes == 1 ? "integer, `[start, end]`"
+              : spec.axes == 2
+                  ? "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`"
+                  : "integer, `[depth, vertical, horizontal]`, `[front, top, left, back, bottom, "
+                    "right]`") +
+             choices(" or ");
       break;
     case AttrKind::integers:
       text = "integer or list of integers";
@@ -75,7 +82,8 @@ std::string value_text(const AttrSpec& spec) {
   return text;
 }
 
-// Whether its absence says something of its own, rather than that it follows from the inputs.
+// Whether its absence says something of its own, rather than that it follows from the inputs: lists
+// and numbers with fractions do not.
 bool is_optional(const AttrSpec& spec) {
   return spec.kind == AttrKind::integers || spec.kind == AttrKind::reals ||
          spec.kind == AttrKind::real;
@@ -135,6 +143,10 @@ std::string layer_reference() {
   }
   text += "\n### Schedulers of the learning rate\n";
   for (const LrSchedulerSpec& spec : lr_scheduler_specs()) {
+    text += "\n#### " + spec.name + "\n\n" + spec.doc + "\n" + attribute_rows(spec.attrs);
+  }
+  text += "\n### Augmentation\n";
+  for (const AugmentationSpec& spec : augmentation_specs()) {
     text += "\n#### " + spec.name + "\n\n" + spec.doc + "\n" + attribute_rows(spec.attrs);
   }
   return text;
