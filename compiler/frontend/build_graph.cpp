@@ -92,6 +92,21 @@ class GraphBuilder {
     }
   }
 
+  // Where an error of a layer in a block comes from: which uses of which blocks, and for an argument
+  // the layer that it goes to.
+  void add_notes(const Place& place, const LayerDescription& layer) {
+    const Span& span = layer.place.span;
+    if (place.span.begin < span.begin || place.span.end > span.end) {
+      add_note(layer.place, "an attribute of this layer");
+    }
+    for (const BlockUse& use : layer.uses) add_note(use.place, use_text(use));
+  }
+
+  void add_note(const Place& place, std::string message) {
+    errors_.push_back(error_at(place, std::move(message)));
+    errors_.back().severity = Severity::note;
+  }
+
   void add_layer(const LayerDescription& layer) {
     std::vector<ValueId> arguments;
     for (const std::string& input : layer.inputs) {
@@ -112,6 +127,7 @@ class GraphBuilder {
         errors_.push_back(each);
         errors_.back().span = place.span;
         errors_.back().pointer = place.pointer;
+        add_notes(place, layer);
       }
       return;
     }
@@ -122,6 +138,7 @@ class GraphBuilder {
                                                   "\": " + value.name + " would be " +
                                                   to_string(value.type.shape) +
                                                   ": a tensor has fewer than 2^31 elements"));
+      add_notes(layer.place, layer);
       return;
     }
     values_of_[layer.name] = *outputs;
@@ -146,6 +163,11 @@ Result<Graph> build_graph(const ModelDescription& model, int64_t batch) {
   if (batch < 1 || batch > kMostElements) {
     return error("the batch must have at least 1 and fewer than 2^31 samples, found " +
                  std::to_string(batch));
+  }
+  if (model.network != nullptr) {
+    Result<SourcedNetwork> network = model.network->network(batch);
+    if (!network) return network.diagnostics();
+    return std::move(network->graph);
   }
   return GraphBuilder(model, batch).build();
 }

@@ -241,6 +241,12 @@ const Json* Json::find(std::string_view wanted) const {
   return nullptr;
 }
 
+void Json::set_reference(int64_t at_begin, int64_t at_end) {
+  reference_begin = at_begin;
+  reference_end = at_end;
+  for (Json& child : children) child.set_reference(at_begin, at_end);
+}
+
 std::optional<Json> parse_json(Report& report) {
   const std::string& text = report.source()->text;
   if (static_cast<int64_t>(text.size()) > kLargestText) {

@@ -30,6 +30,12 @@ struct Json {
   int64_t key_begin = 0;
   int64_t key_end = 0;
 
+  // Of an argument that stands for a parameter of a block: where the parameter is named.
+  int64_t reference_begin = -1;
+  int64_t reference_end = -1;
+  // Sets that of the value and all within.
+  void set_reference(int64_t at_begin, int64_t at_end);
+
   [[nodiscard]] bool is(JsonKind wanted) const { return kind == wanted; }
   [[nodiscard]] bool is_number() const { return is(JsonKind::integer) || is(JsonKind::real); }
   // The member of that key, or null.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "compiler/graph/graph.h"
+#include "compiler/graph/network_source.h"
 
 namespace cnnc {
 
@@ -20,6 +21,15 @@ struct Place {
   std::string pointer;  // JSON pointer
 };
 
+// A use of a block, whose layers stand in its place.
+struct BlockUse {
+  std::string block;
+  std::string name;  // of the use or its copy; empty: it has none
+  Place place;
+};
+// For messages: in "layer1.0", a use of block "basic".
+[[nodiscard]] std::string use_text(const BlockUse& use);
+
 struct LayerDescription {
   std::string name;
   const OpDef* op = nullptr;
@@ -27,6 +37,7 @@ struct LayerDescription {
   std::vector<std::string> inputs;  // see output_name.h; of layers, or kNetworkInput
   Place place;
   std::map<std::string, Place> attr_places;  // of the attributes given
+  std::vector<BlockUse> uses;                // of the blocks that it is part of, innermost first
 };
 
 // How the learning rate changes: a type of lr_scheduler_specs().
@@ -36,6 +47,13 @@ struct LrSchedulerDescription {
   bool per_step = false;  // else per epoch
   // Of SequentialLR: each begins at its milestone, the first at 0.
   std::vector<LrSchedulerDescription> schedulers;
+  Place place;
+};
+
+// A random change of training images: a type of augmentation_specs().
+struct AugmentationDescription {
+  std::string type;
+  Attrs attrs;  // with defaults
   Place place;
 };
 
@@ -56,6 +74,8 @@ struct ModelDescription {
   std::vector<double> mean;
   std::vector<double> std;
 
+  // Where it is not described layer by layer: where it comes from.
+  std::shared_ptr<const NetworkSource> network;
   std::vector<LayerDescription> layers;  // each after the layers that it reads
   std::string output;                    // the name of the layer listed last
 
@@ -69,6 +89,7 @@ struct ModelDescription {
   double clip_grad_norm = 0;  // 0: not limited
   double clip_grad_value = 0;
   LrSchedulerDescription lr_scheduler;
+  std::vector<AugmentationDescription> augmentation;  // one after the other
 
   std::string weights;  // path, or empty
   Place weights_place;

@@ -22,7 +22,13 @@ std::string_view head(std::string_view text, size_t size) {
 }  // namespace
 
 void Report::error(int64_t begin, int64_t end, std::string message, std::string suggestion) {
+  last_is_new_ = std::none_of(found_.begin(), found_.end(), [&](const Found& each) {
+    return each.error.span.begin == begin && each.error.span.end == end &&
+           each.error.message == message;
+  });
+  if (!last_is_new_) return;
   if (is_full()) {
+    last_is_new_ = false;
     ++more_;
     return;
   }
@@ -30,29 +36,46 @@ void Report::error(int64_t begin, int64_t end, std::string message, std::string 
   diagnostic.message = std::move(message);
   diagnostic.span = span(begin, end);
   diagnostic.suggestion = std::move(suggestion);
-  found_.push_back(std::move(diagnostic));
+  found_.push_back({std::move(diagnostic), {}});
 }
 
 void Report::error(const Json& value, std::string message, std::string suggestion) {
   error(value.begin, value.end, std::move(message), std::move(suggestion));
+  if (value.reference_begin >= 0) {
+    note(value.reference_begin, value.reference_end, "it stands for this parameter");
+  }
 }
 
 void Report::key_error(const Json& member, std::string message, std::string suggestion) {
   error(member.key_begin, member.key_end, std::move(message), std::move(suggestion));
 }
 
+void Report::note(int64_t begin, int64_t end, std::string message) {
+  if (!last_is_new_) return;
+  Diagnostic diagnostic;
+  diagnostic.severity = Severity::note;
+  diagnostic.message = std::move(message);
+  diagnostic.span = span(begin, end);
+  found_.back().notes.push_back(std::move(diagnostic));
+}
+
 bool Report::is_full() const { return found_.size() >= kMostErrors; }
 
 Diagnostics Report::finish(const Json* root) const {
-  Diagnostics result = found_;
+  std::vector<Found> found = found_;
+  std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+    return a.error.span.begin < b.error.span.begin;
+  });
+  Diagnostics result;
+  for (const Found& each : found) {
+    result.push_back(each.error);
+    result.insert(result.end(), each.notes.begin(), each.notes.end());
+  }
   if (root) {
     for (Diagnostic& each : result) {
       each.pointer = pointer_at(*root, each.span.begin, each.span.end);
     }
   }
-  std::stable_sort(result.begin(), result.end(), [](const Diagnostic& a, const Diagnostic& b) {
-    return a.span.begin < b.span.begin;
-  });
   if (more_ > 0) {
     result.push_back(cnnc::file_error(source_->path, std::to_string(more_) + " more errors"));
   }

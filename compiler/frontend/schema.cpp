@@ -55,9 +55,22 @@ Schema default_value(const AttrValue& value) {
   return std::visit(Convert{}, value);
 }
 
-Schema attribute_schema(const AttrSpec& spec) {
+// In the place of a value of a layer may stand a parameter of the block around it: "$channels".
+enum class Parameters { none, admitted };
+constexpr const char* kParameterPattern = "^\\$";
+
+void admit_parameter(Schema& schema) {
+  Schema& type = schema["type"];
+  if (!type.is_array()) type = Schema::array({type});
+  type.push_back("string");
+  schema["pattern"] = kParameterPattern;
+}
+
+Schema attribute_schema(const AttrSpec& spec, Parameters parameters) {
+  const bool admits = parameters == Parameters::admitted;
   Schema item = number_schema(spec);
   if (spec.nullable) item["type"] = {item["type"], "null"};
+  if (admits) admit_parameter(item);
   Schema schema;
   switch (spec.kind) {
     case AttrKind::integer:
@@ -66,16 +79,22 @@ Schema attribute_schema(const AttrSpec& spec) {
       break;
     case AttrKind::boolean:
       schema["type"] = "boolean";
+      if (admits) admit_parameter(schema);
       break;
     case AttrKind::text:
       schema["type"] = "string";
-      if (!spec.choices.empty()) schema["enum"] = spec.choices;
+      if (!spec.choices.empty() && admits) {
+        schema["anyOf"] = {{{"enum", spec.choices}}, {{"pattern", kParameterPattern}}};
+      } else if (!spec.choices.empty()) {
+        schema["enum"] = spec.choices;
+      }
       break;
     case AttrKind::pair:
-      schema["anyOf"] = {item, list_schema(item, 2, 2)};
+      schema["anyOf"] = {item, list_schema(item, spec.axes, spec.axes)};
       break;
     case AttrKind::padding:
-      schema["anyOf"] = {item, list_schema(item, 2, 2), list_schema(item, 4, 4)};
+      schema["anyOf"] = {item, list_schema(item, spec.axes, spec.axes),
+                         list_schema(item, 2 * spec.axes, 2 * spec.axes)};
       if (!spec.choices.empty()) schema["anyOf"].push_back({{"enum", spec.choices}});
       break;
     case AttrKind::integers:
@@ -91,9 +110,10 @@ Schema attribute_schema(const AttrSpec& spec) {
 }
 
 // An object with the attributes of `specs` beside what `properties` has already.
-Schema object_schema(Schema properties, Schema required, const std::vector<AttrSpec>& specs) {
+Schema object_schema(Schema properties, Schema required, const std::vector<AttrSpec>& specs,
+                     Parameters parameters = Parameters::none) {
   for (const AttrSpec& spec : specs) {
-    properties[spec.name] = attribute_schema(spec);
+    properties[spec.name] = attribute_schema(spec, parameters);
     if (spec.required) required.push_back(spec.name);
   }
   return {{"type", "object"},
@@ -109,11 +129,18 @@ Schema name_schema(const char* description) {
           {"description", description}};
 }
 
+Schema layer_name_schema(const char* description) {
+  return {{"type", "string"},
+          {"pattern", kLayerNamePattern},
+          {"maxLength", kLongestLayerName},
+          {"description", description}};
+}
+
 Schema op_schema(const OpDef& op) {
   Schema properties = {{"type", {{"const", op.name}}}};
   Schema required = {"type"};
   if (op.role == OpRole::layer) {
-    properties["name"] = name_schema(
+    properties["name"] = layer_name_schema(
         "Names the layer's parameters and lets other layers read it. Default: the type in lower "
         "case and a number.");
     const InputCount count = input_count(op);
@@ -130,7 +157,9 @@ Schema op_schema(const OpDef& op) {
         "Parameters without weight decay: \"bias\", \"norm\", or names, where * stands for any "
         "characters.";
   }
-  Schema schema = object_schema(std::move(properties), std::move(required), op.attrs);
+  const bool is_layer = op.role == OpRole::layer;
+  Schema schema = object_schema(std::move(properties), std::move(required), op.attrs,
+                                is_layer ? Parameters::admitted : Parameters::none);
   if (!op.doc.empty()) schema["description"] = op.doc;
   return schema;
 }
@@ -171,6 +200,27 @@ Schema lr_scheduler_schema() {
           {"allOf", std::move(cases)}};
 }
 
+// One of the random changes of training images, as role_schema has ops.
+Schema augmentation_schema() {
+  std::vector<std::string> names;
+  Schema cases = Schema::array();
+  for (const AugmentationSpec& spec : augmentation_specs()) {
+    names.push_back(spec.name);
+    Schema schema = object_schema({{"type", {{"const", spec.name}}}}, {"type"}, spec.attrs);
+    schema["description"] = spec.doc;
+    cases.push_back(
+        {{"if", {{"properties", {{"type", {{"const", spec.name}}}}}, {"required", {"type"}}}},
+         {"then", std::move(schema)}});
+  }
+  const Schema step = {{"type", "object"},
+                       {"properties", {{"type", {{"enum", names}}}}},
+                       {"required", {"type"}},
+                       {"allOf", std::move(cases)}};
+  Schema schema = list_schema(step, 0, 0);
+  schema["description"] = "Random changes of the training images, one after the other.";
+  return schema;
+}
+
 // One of the ops of that role. The type picks the schema, so that errors speak of that op alone.
 Schema role_schema(OpRole role, const char* description) {
   Schema cases = Schema::array();
@@ -187,6 +237,53 @@ Schema role_schema(OpRole role, const char* description) {
   return schema;
 }
 
+Schema block_use_schema() {
+  const Schema name = layer_name_schema("Comes before the names of the block's layers, with a dot.");
+  const Schema names = list_schema({{"type", "string"}}, 1, 0);
+  Schema schema = object_schema(
+      {{"block", {{"type", "string"}, {"description", "The block whose layers stand here."}}},
+       {"name", name},
+       {"inputs", names},
+       {"with", {{"type", "object"}, {"description", "Arguments by the names of parameters."}}}},
+      {"block"}, block_use_specs(), Parameters::admitted);
+  schema["properties"]["inputs"]["description"] =
+      "What the block's inputs are. Default: the layer before.";
+  schema["description"] = "A use of a block.";
+  return schema;
+}
+
+// Layers and uses of blocks.
+Schema layers_schema(const char* description) {
+  const Schema item = {{"if", {{"required", {"block"}}}},
+                       {"then", {{"$ref", "#/$defs/block_use"}}},
+                       {"else", {{"$ref", "#/$defs/layer"}}}};
+  Schema schema = list_schema(item, 1, 0);
+  schema["description"] = description;
+  return schema;
+}
+
+Schema blocks_schema() {
+  const Schema name = {{"type", "string"}, {"pattern", kNamePattern}, {"maxLength", kLongestName}};
+  Schema parameters = list_schema(name, 0, 0);
+  parameters["description"] = "Parameters that each use gives: \"$name\" stands for them.";
+  Schema inputs = list_schema(name, 1, 0);
+  inputs["description"] = "What the block's layers call its inputs. Default: \"input\".";
+  const Schema defaults = {
+      {"type", "object"},
+      {"propertyNames", name},
+      {"description", "Further parameters, with the values that they have unless they are given."}};
+  const Schema block = object_schema(
+      {{"parameters", std::move(parameters)},
+       {"defaults", defaults},
+       {"inputs", std::move(inputs)},
+       {"layers", layers_schema("The block's layers; the last one listed gives its output.")}},
+      {"layers"}, {});
+  return {{"description", "Layers that are used more than once, by names."},
+          {"type", "object"},
+          {"propertyNames", name},
+          {"additionalProperties", block}};
+}
+
 Schema input_schema() {
   const Schema extent = {{"type", "integer"}, {"minimum", 1}, {"maximum", 2147483647}};
   Schema shape = list_schema(extent, 1, kMostRank - 1);
@@ -200,12 +297,8 @@ Schema input_schema() {
 }  // namespace
 
 std::string model_schema() {
-  Schema layers = role_schema(OpRole::layer, "A layer.");
-  layers = list_schema(layers, 1, 0);
-  layers["description"] =
-      "The layers. Each reads the one before unless it has \"inputs\"; the last one listed gives "
-      "the output.";
-  Schema training = object_schema({{kLrScheduler, {{"$ref", "#/$defs/lr_scheduler"}}}},
+  Schema training = object_schema({{kLrScheduler, {{"$ref", "#/$defs/lr_scheduler"}}},
+                                   {kAugmentation, augmentation_schema()}},
                                   Schema::array(), training_specs());
   training["description"] = "How cnnc-train trains, where it is not told otherwise.";
   const Schema properties = {
@@ -214,7 +307,10 @@ std::string model_schema() {
       {"name",
        name_schema("The network's name: the prefix of everything in the generated header.")},
       {"input", input_schema()},
-      {"layers", std::move(layers)},
+      {"blocks", blocks_schema()},
+      {"layers",
+       layers_schema("The layers. Each reads the one before unless it has \"inputs\"; the last one "
+                     "listed gives the output.")},
       {"loss", role_schema(OpRole::loss, "What training minimises.")},
       {"optimizer", role_schema(OpRole::optimizer, "How training changes the weights.")},
       {"training", std::move(training)},
@@ -228,7 +324,9 @@ std::string model_schema() {
         {"default", "auto"},
         {"description",
          "Whether inference may use Winograd's algorithm, which is faster and rounds more."}}}};
-  Schema definitions = {{"lr_scheduler", lr_scheduler_schema()}};
+  Schema definitions = {{"layer", role_schema(OpRole::layer, "A layer.")},
+                        {"block_use", block_use_schema()},
+                        {"lr_scheduler", lr_scheduler_schema()}};
   for (OpRole role : {OpRole::layer, OpRole::loss, OpRole::optimizer}) {
     for (const OpDef* op : ops_of_role(role)) definitions[op->name] = op_schema(*op);
   }

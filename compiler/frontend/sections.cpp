@@ -4,9 +4,36 @@ namespace cnnc {
 
 const std::vector<std::string>& top_level_keys() {
   static const std::vector<std::string> kKeys = {"$schema", "cnnc",    "name",      "input",
-                                                 "layers",  "loss",    "optimizer", "training",
-                                                 "weights", "winograd"};
+                                                 "blocks",  "layers",  "loss",      "optimizer",
+                                                 "training", "weights", "winograd"};
   return kKeys;
+}
+
+const std::vector<std::string>& block_keys() {
+  static const std::vector<std::string> kKeys = {"parameters", "defaults", "inputs", "layers"};
+  return kKeys;
+}
+
+const std::vector<std::string>& block_use_keys() {
+  static const std::vector<std::string> kKeys = {"block", "name", "inputs", "with"};
+  return kKeys;
+}
+
+const std::vector<AttrSpec>& block_use_specs() {
+  static const std::vector<AttrSpec> kSpecs = [] {
+    AttrSpec repeat;
+    repeat.name = "repeat";
+    repeat.least = 1;
+    repeat.most = 10000;
+    repeat.doc = "copies, each of which reads the one before; they are called name.0, name.1, ...";
+    AttrSpec first = repeat;
+    first.name = "first";
+    first.fallback = int64_t{0};
+    first.least = 0;
+    first.doc = "the number of the first copy";
+    return std::vector<AttrSpec>{repeat, first};
+  }();
+  return kSpecs;
 }
 
 const std::vector<AttrSpec>& input_specs() {

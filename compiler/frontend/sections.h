@@ -10,9 +10,18 @@ namespace cnnc {
 
 inline constexpr int64_t kFormatVersion = 1;
 inline constexpr size_t kLongestName = 64;
-inline constexpr const char* kNamePattern = "^[A-Za-z][A-Za-z0-9_]*$";  // for layers and models
+inline constexpr const char* kNamePattern = "^[A-Za-z][A-Za-z0-9_]*$";
+// Names of layers may have dots, as PyTorch's have.
+inline constexpr size_t kLongestLayerName = 128;
+inline constexpr const char* kLayerNamePattern =
+    "^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z0-9_]+)*$";
 
 [[nodiscard]] const std::vector<std::string>& top_level_keys();
+// Of a block, and of a use of one among the layers.
+[[nodiscard]] const std::vector<std::string>& block_keys();
+[[nodiscard]] const std::vector<std::string>& block_use_keys();
+// "repeat" and "first" of a use.
+[[nodiscard]] const std::vector<AttrSpec>& block_use_specs();
 // "mean" and "std" of "input".
 [[nodiscard]] const std::vector<AttrSpec>& input_specs();
 [[nodiscard]] const std::vector<AttrSpec>& training_specs();
@@ -27,6 +36,14 @@ struct LrSchedulerSpec {
 [[nodiscard]] const std::vector<LrSchedulerSpec>& lr_scheduler_specs();
 // SequentialLR has "schedulers", a list of others, and "milestones" between them.
 inline constexpr const char* kSequentialLr = "SequentialLR";
+
+// A type of "augmentation".
+struct AugmentationSpec {
+  std::string name;  // torchvision's
+  std::string doc;
+  std::vector<AttrSpec> attrs;
+};
+[[nodiscard]] const std::vector<AugmentationSpec>& augmentation_specs();
 
 // The ops that may stand somewhere, in the order of ops.def.
 [[nodiscard]] std::vector<const OpDef*> ops_of_role(OpRole role);

@@ -135,11 +135,49 @@ class SchedulerReader {
   }
 };
 
+void read_augmentation(const Json& json, const Json& root, Report& report,
+                       std::vector<AugmentationDescription>& steps) {
+  if (!json.is(JsonKind::array)) {
+    report.error(json, "augmentation: expected a list of objects with the key \"type\", found " +
+                           describe(json));
+    return;
+  }
+  for (const Json& each : json.children) {
+    const Json* type = each.find("type");
+    if (!type || !type->is(JsonKind::text)) {
+      report.error(each, "expected an object with the key \"type\" (an augmentation), found " +
+                             describe(each));
+      continue;
+    }
+    std::vector<std::string> names;
+    const AugmentationSpec* found = nullptr;
+    for (const AugmentationSpec& spec : augmentation_specs()) {
+      names.push_back(spec.name);
+      if (spec.name == type->text) found = &spec;
+    }
+    if (!found) {
+      const std::string suggestion = suggest(type->text, names);
+      report.error(*type,
+                   "unknown augmentation " + in_quotes(type->text) +
+                       (suggestion.empty() ? "; there are " + listed(names) : ""),
+                   suggestion);
+      continue;
+    }
+    AugmentationDescription step;
+    step.type = found->name;
+    step.attrs =
+        read_attributes(each, found->attrs, {"type"}, found->name, root, report).attrs;
+    set_defaults(step.attrs, found->attrs);
+    step.place = {report.span(each.begin, each.end), pointer_at(root, each.begin, each.end)};
+    steps.push_back(std::move(step));
+  }
+}
+
 }  // namespace
 
 void read_training(const Json& json, const Json& root, Report& report, ModelDescription& model) {
   ReadAttributes read =
-      read_attributes(json, training_specs(), {kLrScheduler}, "training", root, report);
+      read_attributes(json, training_specs(), {kLrScheduler, kAugmentation}, "training", root, report);
   set_defaults(read.attrs, training_specs());
   // Absent where the value was wrong.
   if (read.attrs.has("batch_size")) model.batch_size = read.attrs.integer("batch_size");
@@ -148,6 +186,9 @@ void read_training(const Json& json, const Json& root, Report& report, ModelDesc
   if (read.attrs.has("clip_grad_value")) model.clip_grad_value = read.attrs.real("clip_grad_value");
   if (const Json* scheduler = json.find(kLrScheduler)) {
     SchedulerReader(root, report).read(*scheduler, 1, model.lr_scheduler);
+  }
+  if (const Json* augmentation = json.find(kAugmentation)) {
+    read_augmentation(*augmentation, root, report, model.augmentation);
   }
 }
 

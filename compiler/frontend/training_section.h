@@ -13,5 +13,6 @@ void read_weight_decay_exclude(const Json& json, const Json& root, Report& repor
 
 inline constexpr const char* kWeightDecayExclude = "weight_decay_exclude";
 inline constexpr const char* kLrScheduler = "lr_scheduler";
+inline constexpr const char* kAugmentation = "augmentation";
 
 }  // namespace cnnc

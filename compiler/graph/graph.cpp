@@ -59,7 +59,10 @@ ValueId Graph::add_input(std::string value_name, Type value_type) {
 }
 
 ValueId Graph::add_state(std::string value_name, Type value_type) {
-  return append_value(*this, std::move(value_name), std::move(value_type), ValueKind::state);
+  const ValueId id =
+      append_value(*this, std::move(value_name), std::move(value_type), ValueKind::state);
+  values[id].init.shape = values[id].type.shape;
+  return id;
 }
 
 ValueId Graph::add_parameter(std::string value_name, ParameterSpec spec) {

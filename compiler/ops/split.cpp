@@ -64,7 +64,7 @@ std::vector<Attrs> slices(const Graph& graph, const Node& node) {
   return result;
 }
 
-std::vector<ValueId> expand(Graph& graph, const Node& node) {
+std::vector<ValueId> decompose(Graph& graph, const Node& node) {
   std::vector<ValueId> result;
   const std::vector<Attrs> attrs = slices(graph, node);
   for (size_t i = 0; i < attrs.size(); ++i) {
@@ -122,7 +122,7 @@ OpDef make_op() noexcept {
   op.outputs = {"output"};
   op.more_traits = more_traits;
   op.infer = infer;
-  op.expand = expand;
+  op.decompose = decompose;
   op.gradient = gradient;
   op.reference = reference;
   return op;

@@ -12,12 +12,19 @@
 
 namespace cnnc {
 
+// Puts the ops that compute a layer in its place, where it has an `expand`. Outputs of the graph
+// among its results become those of the ops.
+[[nodiscard]] Graph expand_layers(Graph graph);
+
+// View(View(x)) -> View(x), or x itself where that is what the second view makes of it again.
+[[nodiscard]] Graph join_views(Graph graph);
+
 // Removes kTrainingOnly nodes: in inference their first input is their result.
 [[nodiscard]] Graph drop_training_only(Graph graph);
 
-// Replaces nodes that kernels do not compute as they are by those that OpDef::expand makes. After
+// Replaces nodes that kernels do not compute as they are by those that OpDef::decompose makes. After
 // differentiate: their gradients are rules of their own.
-[[nodiscard]] Graph expand_nodes(Graph graph);
+[[nodiscard]] Graph decompose_nodes(Graph graph);
 
 // Gives each kTrainingOnly node `seed` as its last input and a number of its own as "stream", so
 // that each draws other random numbers. Before differentiate, so that gradients draw the same.

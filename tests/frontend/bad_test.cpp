@@ -1,7 +1,7 @@
 // Wrong descriptions: files in bad/ that say on the offending line what is to be reported.
 //
 // A marker `//! error: <part of the message>` at the end of a line stands for one error in that
-// line; a line may have several. Markers are cut off before the text is parsed. The suggestion is
+// line; a line may have several. `//! note: ...` stands for a note of any of the errors. Markers are cut off before the text is parsed. The suggestion is
 // part of the message: `... did you mean "padding"?`. No other error may be reported.
 #include <algorithm>
 #include <filesystem>
@@ -17,6 +17,7 @@ namespace cnnc {
 namespace {
 
 struct Expected {
+  Severity severity = Severity::error;
   int64_t line = 0;
   std::string message;
 };
@@ -27,7 +28,9 @@ struct Case {
 };
 
 Case read_case(const std::string& path) {
-  constexpr const char* kMarker = "//! error: ";
+  constexpr const char* kMarker = "//! ";
+  const std::string kError = "error: ";
+  const std::string kNote = "note: ";
   const std::string bytes = test::file_bytes(path);
   Case result;
   int64_t line = 0;
@@ -39,7 +42,11 @@ Case read_case(const std::string& path) {
     for (size_t at = text.rfind(kMarker); at != std::string::npos; at = text.rfind(kMarker)) {
       std::string message = text.substr(at + std::string(kMarker).size());
       message.erase(message.find_last_not_of(' ') + 1);
-      result.errors.push_back({line, message});
+      const bool is_note = message.compare(0, kNote.size(), kNote) == 0;
+      const std::string& word = is_note ? kNote : kError;
+      REQUIRE(message.compare(0, word.size(), word) == 0);
+      result.errors.push_back({is_note ? Severity::note : Severity::error, line,
+                               message.substr(word.size())});
       text.erase(at);
       text.erase(text.find_last_not_of(' ') + 1);
     }
@@ -75,13 +82,13 @@ TEST_CASE("bad descriptions are reported where they are wrong", "[frontend]") {
     INFO(path << " gave\n" << render(found));
     CHECK_FALSE(expected.errors.empty());
     for (const Diagnostic& each : found) {
-      CHECK(each.severity == Severity::error);
       REQUIRE(each.span.source != nullptr);
       const int64_t line = line_column(*each.span.source, each.span.begin).line;
       const std::string message = message_of(each);
       const auto match = std::find_if(
           expected.errors.begin(), expected.errors.end(), [&](const Expected& candidate) {
-            return candidate.line == line && message.find(candidate.message) != std::string::npos;
+            return candidate.severity == each.severity && candidate.line == line &&
+                   message.find(candidate.message) != std::string::npos;
           });
       INFO("not expected in line " << line << ": " << message);
       CHECK(match != expected.errors.end());

@@ -54,13 +54,20 @@ constexpr const char* kValues[] = {
     "[\"input\"]",
     "[\"conv1\"]",
     "[\"fc1\", \"stem\"]",
+    "\"$channels\"",
+    "\"$stride\"",
+    "\"basic\"",
+    "\"layer1.0\"",
+    "[\"layer1.0\", \"layer1.1.conv1\"]",
+    "{\"channels\": 4}",
 };
 
 // Members of a layer, to be put before another one.
 constexpr const char* kMembers[] = {
     "\"stride\": ",      "\"padding\": ",     "\"dilation\": ",  "\"groups\": ",
     "\"name\": ",        "\"inputs\": ",      "\"bias\": ",      "\"p\": ",
-    "\"kernel_size\": ", "\"in_channels\": ", "\"ceil_mode\": ",
+    "\"kernel_size\": ", "\"in_channels\": ", "\"ceil_mode\": ", "\"block\": ",
+    "\"repeat\": ",      "\"first\": ",       "\"with\": ",
 };
 
 class Mutator {
@@ -142,22 +149,57 @@ int64_t number_of(const char* variable, int64_t fallback) {
   return text ? std::strtoll(text, nullptr, 10) : fallback;
 }
 
+// Blocks within blocks, of several copies.
+constexpr const char* kBlocks = R"({
+  "cnnc": 1,
+  "name": "blocks",
+  "input": {"shape": [3, 32, 32]},
+  "blocks": {
+    "conv": {
+      "parameters": ["channels"],
+      "defaults": {"stride": 1},
+      "layers": [
+    {"type": "Conv2d", "out_channels": "$channels", "kernel_size": 3, "stride": "$stride", "padding": 1},
+    {"type": "ReLU"}
+      ]
+    },
+    "basic": {
+      "parameters": ["channels"],
+      "inputs": ["input", "skip"],
+      "layers": [
+    {"block": "conv", "name": "conv1", "with": {"channels": "$channels"}},
+    {"block": "conv", "name": "conv2", "repeat": 2, "with": {"channels": "$channels", "stride": 1}},
+    {"type": "Add", "name": "sum", "inputs": ["conv2.1", "skip"]}
+      ]
+    }
+  },
+  "layers": [
+    {"block": "conv", "name": "stem", "with": {"channels": 4, "stride": [2, 2]}},
+    {"block": "basic", "name": "layer1", "inputs": ["stem", "stem"], "repeat": 3, "with": {"channels": 4}},
+    {"type": "Add", "inputs": ["layer1.1", "layer1.2"]},
+    {"type": "Flatten"},
+    {"type": "Linear", "out_features": 10}
+  ]
+}
+)";
+
 TEST_CASE("mutated descriptions never crash the front end", "[frontend]") {
   const auto seed = static_cast<uint64_t>(number_of("CNNC_FUZZ_SEED", std::random_device{}()));
   const int64_t cases = number_of("CNNC_FUZZ_CASES", 4000);
   Mutator mutator(seed);
   const std::string models[] = {test::file_bytes(test::source_path("models/mnist_cnn.json")),
-                                test::file_bytes(test::source_path("models/residual.json"))};
+                                test::file_bytes(test::source_path("models/residual.json")),
+                                kBlocks};
   int64_t sound = 0;
   for (int64_t i = 0; i < cases; ++i) {
-    const std::string text = mutator.mutate(models[i % 2]);
+    const std::string text = mutator.mutate(models[i % 3]);
     INFO("CNNC_FUZZ_SEED=" << seed << ", case " << i << ":\n" << text);
     const Result<ModelDescription> model = parse_model(std::make_shared<Source>(Source{"f", text}));
     if (!model) {
       REQUIRE_FALSE(render(model.diagnostics()).empty());
       continue;
     }
-    const Result<Graph> graph = build_graph(*model, 1 + i % 3);
+    const Result<Graph> graph = build_graph(*model, 1 + i % 2);
     if (graph) {
       ++sound;
       REQUIRE(verify(*graph).empty());

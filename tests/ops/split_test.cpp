@@ -47,7 +47,7 @@ TEST_CASE("Split and Chunk infer their outputs and say what is wrong", "[split]"
   CHECK(outcome_of("Chunk", chunks(9), {f32({1, 2})}) == "f32[1, 1], f32[1, 1]");
 }
 
-TEST_CASE("Split is the slices that it expands to", "[split]") {
+TEST_CASE("Split is the slices that it decomposes into", "[split]") {
   for (const auto& [op, attrs] :
        {std::pair<std::string, Attrs>{"Split", sections({2, 1, 3})}, {"Chunk", chunks(2, 2)}}) {
     Graph graph;
@@ -56,7 +56,7 @@ TEST_CASE("Split is the slices that it expands to", "[split]") {
     const std::vector<ValueId> outputs = graph.add(op, "parts", attrs, {x});
     CHECK(graph.values[outputs[1]].name == "parts[1]");
     const Node node = graph.nodes[0];
-    const std::vector<ValueId> slices = node.op->expand(graph, node);
+    const std::vector<ValueId> slices = node.op->decompose(graph, node);
     REQUIRE(slices.size() == outputs.size());
     const std::vector<ReferenceTensor> values = interpret(graph, {{x, counted(shape)}});
     for (size_t i = 0; i < slices.size(); ++i) {

@@ -8,6 +8,7 @@
 
 #include "tools/cli/stop_signal.h"
 #include "tools/data/batches.h"
+#include "tools/data/prefetcher.h"
 
 namespace cnnc::cli {
 namespace {
@@ -73,11 +74,14 @@ bool TrainingRun::train_epoch(Trainer& trainer) {
   const Shuffle shuffle{state_.seed, state_.epoch};
   Batches batches(data_.train, state_.batch_size,
                   state_.shuffle ? std::optional<Shuffle>(shuffle) : std::nullopt);
+  batches.augment(data_.augmentation, shuffle);
   batches.seek(state_.batch);
+  Prefetcher prefetcher(std::move(batches));
+  const int64_t count = prefetcher.size();
   Batch batch;
   double shown_loss = per(state_.epoch_loss, static_cast<double>(state_.batch));
   Clock::time_point last = Clock::now();
-  while (!stop_requested() && batches.next(batch)) {
+  while (!stop_requested() && prefetcher.next(batch)) {
     const double loss = trainer.step(batch.images.data(), batch.labels.data(), batch.count);
     const Clock::time_point now = Clock::now();
     state_.seconds += std::chrono::duration<double>(now - last).count();
@@ -88,15 +92,15 @@ bool TrainingRun::train_epoch(Trainer& trainer) {
     if (state_.batch % kReportEvery == 0) {
       shown_loss = state_.recent_loss / kReportEvery;
       state_.recent_loss = 0;
-      const Moment at = moment(batches.size(), shown_loss);
+      const Moment at = moment(count, shown_loss);
       display_.line("epoch " + of(at.epoch + 1, at.epochs) + ", batch " + of(at.batch, at.batches) +
                     ": loss " + fixed(at.loss, 4) + ", " + fixed(at.images_per_second, 0) +
                     " images/s, " + duration_text(at.seconds_left) + " left");
     }
-    display_.bar(moment(batches.size(), shown_loss > 0 ? shown_loss : loss));
+    display_.bar(moment(count, shown_loss > 0 ? shown_loss : loss));
   }
   display_.clear_bar();
-  if (state_.batch < batches.size()) return false;
+  if (state_.batch < count) return false;
 
   const double mean_loss = per(state_.epoch_loss, static_cast<double>(state_.batch));
   const double rate = per(static_cast<double>(data_.train.count), state_.seconds);
@@ -111,21 +115,23 @@ bool TrainingRun::train_epoch(Trainer& trainer) {
 }
 
 bool TrainingRun::test(Trainer& trainer) {
-  Batches batches(data_.test, state_.batch_size);
+  Prefetcher prefetcher(Batches(data_.test, state_.batch_size));
   Batch batch;
   Evaluation sum;
-  while (batches.next(batch)) {
+  while (prefetcher.next(batch)) {
     if (stop_requested()) return false;
     const Evaluation part = trainer.evaluate(batch.images.data(), batch.labels.data(), batch.count);
     sum.loss += part.loss * static_cast<double>(part.count);
     sum.correct += part.correct;
     sum.count += part.count;
+    sum.targets += part.targets;
   }
   const auto count = static_cast<double>(sum.count);
-  const double percent = per(100 * static_cast<double>(sum.correct), count);
+  const double percent =
+      per(100 * static_cast<double>(sum.correct), static_cast<double>(sum.targets));
   if (trainer.epochs_done() < state_.epoch) trainer.end_epoch(per(sum.loss, count));
   display_.line("test: loss " + fixed(per(sum.loss, count), 4) + ", accuracy " + fixed(percent, 2) +
-                " % (" + std::to_string(sum.correct) + " / " + std::to_string(sum.count) + ")");
+                " % (" + std::to_string(sum.correct) + " / " + std::to_string(sum.targets) + ")");
   return true;
 }
 

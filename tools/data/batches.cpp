@@ -7,27 +7,12 @@
 #include <utility>
 
 #include "compiler/support/check.h"
+#include "tools/data/augmentation.h"
+#include "tools/data/random.h"
 
 namespace cnnc {
-namespace {
-
-// Uniform in 0..bound-1, whatever the standard library (its own distributions differ).
-uint64_t draw_below(std::mt19937_64& engine, uint64_t bound) {
-  const uint64_t rejected = (0 - bound) % bound;  // 2^64 mod bound
-  for (;;) {
-    const uint64_t draw = engine();
-    if (draw <= UINT64_MAX - rejected) return draw % bound;
-  }
-}
-
-}  // namespace
-
 std::vector<int64_t> shuffled_order(int64_t count, Shuffle shuffle) {
-  const auto epoch = static_cast<uint64_t>(shuffle.epoch);
-  std::seed_seq seeds{static_cast<uint32_t>(shuffle.seed),
-                      static_cast<uint32_t>(shuffle.seed >> 32), static_cast<uint32_t>(epoch),
-                      static_cast<uint32_t>(epoch >> 32)};
-  std::mt19937_64 engine(seeds);
+  std::mt19937_64 engine = engine_of({shuffle.seed, static_cast<uint64_t>(shuffle.epoch)});
   std::vector<int64_t> order(count);
   std::iota(order.begin(), order.end(), int64_t{0});
   for (int64_t i = count - 1; i > 0; --i) {
@@ -44,6 +29,15 @@ Batches::Batches(const ImageSet& set, int64_t batch_size, std::optional<Shuffle>
   for (int i = 0; i < 256; ++i) float_of_pixel_[i] = static_cast<float>(i) / 255.0F;
 }
 
+Batches::Batches(Batches&&) noexcept = default;
+Batches::~Batches() = default;
+
+void Batches::augment(const Augmentation& augmentation, Shuffle seed) {
+  if (augmentation.steps.empty()) return;
+  augmenter_ = std::make_unique<Augmenter>(set_, augmentation);
+  augmentation_seed_ = seed;
+}
+
 int64_t Batches::size() const { return (set_.count + batch_size_ - 1) / batch_size_; }
 
 void Batches::seek(int64_t position) {
@@ -57,13 +51,23 @@ bool Batches::next(Batch& batch) {
   batch.count = std::min(batch_size_, set_.count - first);
   const int64_t image_size = set_.image_size();
   batch.images.resize(batch.count * image_size);
-  batch.labels.resize(set_.labels.empty() ? 0 : batch.count);
+  batch.labels.resize(set_.labels.empty() ? 0 : batch.count * set_.label_size);
   for (int64_t i = 0; i < batch.count; ++i) {
     const int64_t image = order_.empty() ? first + i : order_[first + i];
-    const uint8_t* pixels = set_.pixels.data() + image * image_size;
-    std::transform(pixels, pixels + image_size, batch.images.begin() + i * image_size,
-                   [this](uint8_t pixel) { return float_of_pixel_[pixel]; });
-    if (!set_.labels.empty()) batch.labels[i] = set_.labels[image];
+    float* out = batch.images.data() + i * image_size;
+    if (set_.values.empty()) {
+      const uint8_t* pixels = set_.pixels.data() + image * image_size;
+      std::transform(pixels, pixels + image_size, out,
+                     [this](uint8_t pixel) { return float_of_pixel_[pixel]; });
+    } else {
+      std::copy_n(set_.values.data() + image * image_size, image_size, out);
+    }
+    int32_t* labels = nullptr;
+    if (!set_.labels.empty()) {
+      labels = batch.labels.data() + i * set_.label_size;
+      std::copy_n(set_.labels.data() + image * set_.label_size, set_.label_size, labels);
+    }
+    if (augmenter_) augmenter_->apply(augmentation_seed_, first + i, out, labels);
   }
   ++position_;
   return true;

@@ -1,15 +1,16 @@
 // One epoch of a data set, batch by batch, as floats.
 //
-// A pixel becomes u8 / 255.0f, so that 0 is 0.0f and 255 is 1.0f. The last batch is short where the
+// A pixel of a byte becomes u8 / 255.0f, so that 0 is 0.0f and 255 is 1.0f. The last batch is short where the
 // batch size does not divide the number of images. Two Batches with equal arguments give equal
 // batches, on any machine.
 #pragma once
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
-#include "tools/data/idx.h"
+#include "tools/data/image_set.h"
 
 namespace cnnc {
 
@@ -28,13 +29,21 @@ struct Shuffle {
 struct Batch {
   int64_t count = 0;
   std::vector<float> images;    // [count, channels, height, width]
-  std::vector<int32_t> labels;  // [count]; empty if the set has none
+  std::vector<int32_t> labels;  // [count, label_size]; empty if the set has none
 };
+
+struct Augmentation;
+class Augmenter;
 
 class Batches {
  public:
   // In the order of the file, or shuffled. `set` must outlive this. batch_size > 0.
   Batches(const ImageSet& set, int64_t batch_size, std::optional<Shuffle> shuffle = std::nullopt);
+  Batches(Batches&&) noexcept;
+  ~Batches();
+
+  // Changes the images at random, by this seed and epoch. `augmentation` must outlive this.
+  void augment(const Augmentation& augmentation, Shuffle seed);
 
   // Fills in the next batch, or returns false at the end of the epoch. Reuses `batch`'s memory.
   [[nodiscard]] bool next(Batch& batch);
@@ -51,6 +60,8 @@ class Batches {
   int64_t position_ = 0;
   std::vector<int64_t> order_;             // empty: the order of the file
   std::array<float, 256> float_of_pixel_;  // u8 / 255.0f
+  std::unique_ptr<Augmenter> augmenter_;
+  Shuffle augmentation_seed_;
 };
 
 }  // namespace cnnc

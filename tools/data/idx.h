@@ -9,25 +9,13 @@
 #include <vector>
 
 #include "compiler/support/result.h"
+#include "tools/data/image_set.h"
 
 namespace cnnc {
-
-struct ImageSet {
-  int64_t count = 0;
-  int64_t channels = 0;
-  int64_t height = 0;
-  int64_t width = 0;
-  std::vector<uint8_t> pixels;  // [count, channels, height, width], row-major
-  std::vector<int32_t> labels;  // [count]
-
-  [[nodiscard]] int64_t image_size() const { return channels * height * width; }
-};
 
 // The images of a file; `labels` stays empty.
 Result<ImageSet> read_idx_images(const std::string& path);
 Result<std::vector<int32_t>> read_idx_labels(const std::string& path);
-
-enum class Split { train, test };
 
 // The images and labels of one split: train-images-idx3-ubyte and train-labels-idx1-ubyte, or
 // t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each as it is or with ".gz".

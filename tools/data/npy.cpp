@@ -121,7 +121,7 @@ size_t number_in(std::string_view bytes) {
 
 }  // namespace
 
-Result<NpyArray> parse_npy(std::string_view bytes, const std::string& path) {
+Result<NpyView> view_npy(std::string_view bytes, const std::string& path) {
   const Diagnostic no_array = file_error(path, "is no array of NumPy's (.npy)");
   constexpr size_t kFixed = 8;
   if (bytes.size() < kFixed || bytes.substr(0, kMagic.size()) != kMagic) return no_array;
@@ -159,11 +159,19 @@ Result<NpyArray> parse_npy(std::string_view bytes, const std::string& path) {
                                 " bytes of elements; its shape " + to_string(header.shape) +
                                 " needs " + std::to_string(count * type->bytes));
   }
+  return NpyView{header.shape, header.descr, rest};
+}
+
+Result<NpyArray> parse_npy(std::string_view bytes, const std::string& path) {
+  const Result<NpyView> view = view_npy(bytes, path);
+  if (!view) return view.diagnostics();
   NpyArray array;
-  array.shape = header.shape;
-  array.is_bytes = header.descr == "|u1";
-  array.elements.reserve(count);
-  type->append(rest, array.elements);
+  array.shape = view->shape;
+  array.is_bytes = view->type == "|u1";
+  array.elements.reserve(view->elements.size() / view->element_bytes());
+  for (const ElementType& each : kElementTypes) {
+    if (view->type == each.name) each.append(view->elements, array.elements);
+  }
   return array;
 }
 

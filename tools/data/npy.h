@@ -21,6 +21,16 @@ struct NpyArray {
   bool is_bytes = false;         // 'u1'
 };
 
+// An array whose elements stay where they are.
+struct NpyView {
+  Shape shape;
+  std::string type;  // of the elements, as NumPy writes it: '<f4', '<f8', '<i4', '<i8' or '|u1'
+  std::string_view elements;
+
+  [[nodiscard]] size_t element_bytes() const { return static_cast<size_t>(type[2] - '0'); }
+};
+Result<NpyView> view_npy(std::string_view bytes, const std::string& path);
+
 Result<NpyArray> read_npy(const std::string& path);
 // The same for bytes in memory; `path` is what messages call them.
 Result<NpyArray> parse_npy(std::string_view bytes, const std::string& path);

@@ -1,4 +1,4 @@
-// expand_nodes, mixes_of_batch.
+// decompose_nodes, mixes_of_batch.
 #include <catch2/catch.hpp>
 
 #include "compiler/passes/passes.h"
@@ -27,7 +27,7 @@ TEST_CASE("A split becomes slices, whose values keep their ids", "[passes]") {
   const std::vector<ValueId> parts = graph.add("Split", "parts", sections({1, 2}), {x});
   const ValueId relu = graph.add("ReLU", "relu", {}, {parts[1]})[0];
   graph.outputs = {parts[0], relu};
-  const Graph expanded = expand_nodes(graph);
+  const Graph expanded = decompose_nodes(graph);
   REQUIRE(verify(expanded).empty());
   CHECK(expanded.outputs == graph.outputs);
   CHECK(expanded.nodes.size() == 3);
@@ -35,7 +35,7 @@ TEST_CASE("A split becomes slices, whose values keep their ids", "[passes]") {
   for (ValueId id : graph.outputs) {
     CHECK(interpret(expanded, given)[id].data == interpret(graph, given)[id].data);
   }
-  for (const Node& node : expanded.nodes) CHECK(node.op->expand == nullptr);
+  for (const Node& node : expanded.nodes) CHECK(node.op->decompose == nullptr);
 }
 
 TEST_CASE("Layers that move elements between images are found", "[passes]") {

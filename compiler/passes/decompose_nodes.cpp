@@ -1,4 +1,4 @@
-// Tested by tests/passes/expand_nodes_test.cpp.
+// Tested by tests/passes/decompose_nodes_test.cpp.
 #include <algorithm>
 
 #include "compiler/passes/passes.h"
@@ -6,13 +6,13 @@
 
 namespace cnnc {
 
-Graph expand_nodes(Graph graph) {
+Graph decompose_nodes(Graph graph) {
   const size_t count = graph.nodes.size();
   std::vector<bool> kept(count, true);
   for (size_t i = 0; i < count; ++i) {
-    if (!graph.nodes[i].op->expand) continue;
+    if (!graph.nodes[i].op->decompose) continue;
     const Node node = graph.nodes[i];  // nodes move as others are added
-    const std::vector<ValueId> values = node.op->expand(graph, node);
+    const std::vector<ValueId> values = node.op->decompose(graph, node);
     CNNC_CHECK(values.size() == node.outputs.size(), node.name + ": one value per output");
     for (size_t k = 0; k < values.size(); ++k) {
       CNNC_CHECK(graph.type(values[k]) == graph.type(node.outputs[k]), node.name + ": types");
