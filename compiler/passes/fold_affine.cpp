@@ -48,7 +48,7 @@ class Folder {
   Graph run() && {
     std::vector<bool> kept(graph_.nodes.size(), true);
     for (size_t i = 0; i < kept.size(); ++i) {
-      if (!graph_.nodes[i].op->channel_affine) continue;
+      if (!graph_.nodes[i].op->channel_affine || !has_constants(graph_.nodes[i])) continue;
       const Node node = graph_.nodes[i];
       const ChannelAffine affine = affine_of(node);
       const int32_t source = source_of(graph_, consumers(graph_), node.inputs[0]);
@@ -67,11 +67,20 @@ class Folder {
   }
 
  private:
+  [[nodiscard]] bool is_parameter(ValueId id) const {
+    return id != kNoValue && graph_.values[id].kind == ValueKind::parameter;
+  }
+
+  // Whether all that the node reads beside its input is known.
+  [[nodiscard]] bool has_constants(const Node& node) const {
+    return std::all_of(node.inputs.begin() + 1, node.inputs.end(),
+                       [&](ValueId id) { return id == kNoValue || is_parameter(id); });
+  }
+
   ChannelAffine affine_of(const Node& node) const {
     std::vector<const float*> elements;
     for (const ValueId id : node.inputs) {
-      const bool is_parameter = id != kNoValue && graph_.values[id].kind == ValueKind::parameter;
-      elements.push_back(is_parameter ? constants_.find(graph_.values[id].name) : nullptr);
+      elements.push_back(is_parameter(id) ? constants_.find(graph_.values[id].name) : nullptr);
     }
     return node.op->channel_affine(node.attrs, graph_.types(node.inputs), elements);
   }
@@ -98,14 +107,22 @@ class Folder {
     const size_t weight = slot("weight"), bias = slot("bias");
     node.inputs.resize(op.inputs.size(), kNoValue);
     const ValueId old_weight = node.inputs[weight], old_bias = node.inputs[bias];
+    if (!is_parameter(old_weight) || (old_bias != kNoValue && !is_parameter(old_bias)))
+      return false;
     const Shape shape = graph_.type(old_weight).shape;
     const Shape output = graph_.type(node.outputs[0]).shape;
     if (op.output_channel(node.attrs, shape, output, 0, 0) < 0) return false;
     const std::string weight_name = graph_.values[old_weight].name;
-    const std::string bias_name =
-        old_bias == kNoValue ? node.name + ".bias" : graph_.values[old_bias].name;
-    const float* biases = old_bias == kNoValue ? nullptr : constants_.find(bias_name);
-    node.inputs[weight] = add_constant(weight_name + kFolded, shape, [&] {
+    const float* biases =
+        old_bias == kNoValue ? nullptr : constants_.find(graph_.values[old_bias].name);
+    // Others may read the same weight: the new one is the node's own.
+    const auto own_name = [&](ValueId old, const char* parameter) {
+      const bool is_own = old != kNoValue && constants_.has_made(graph_.values[old].name);
+      return (is_own ? graph_.values[old].name : node.name + "." + parameter) + kFolded;
+    };
+    const std::string own_weight = own_name(old_weight, "weight"),
+                      own_bias = own_name(old_bias, "bias");
+    node.inputs[weight] = add_constant(own_weight, shape, [&] {
       const float* elements = constants_.find(weight_name);
       std::vector<double> scaled(static_cast<size_t>(element_count(shape)));
       const size_t taps = scaled.size() / static_cast<size_t>(shape[0] * shape[1]);
@@ -118,13 +135,11 @@ class Folder {
       }
       return scaled;
     });
-    node.inputs[bias] =
-        add_constant(bias_name + kFolded, {static_cast<int64_t>(affine.shift.size())}, [&] {
-          std::vector<double> shift = affine.shift;
-          for (size_t c = 0; biases && c < shift.size(); ++c)
-            shift[c] += affine.scale[c] * biases[c];
-          return shift;
-        });
+    node.inputs[bias] = add_constant(own_bias, {static_cast<int64_t>(affine.shift.size())}, [&] {
+      std::vector<double> shift = affine.shift;
+      for (size_t c = 0; biases && c < shift.size(); ++c) shift[c] += affine.scale[c] * biases[c];
+      return shift;
+    });
     if (node.attrs.has("bias")) node.attrs.set("bias", true);
     return true;
   }
