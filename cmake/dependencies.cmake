@@ -3,6 +3,8 @@ set(CNNC_HALIDE_DIR "${PROJECT_SOURCE_DIR}/build/deps/halide" CACHE PATH
   "Folder with Halide's include/ and lib64/ (the PyPI package halide, unpacked)")
 set(CNNC_NLOHMANN_DIR "${PROJECT_SOURCE_DIR}/build/deps/nlohmann" CACHE PATH
   "Folder with nlohmann-json's include/ (the PyPI package nlohmann-json, unpacked)")
+set(CNNC_ONNX_DIR "${PROJECT_SOURCE_DIR}/build/deps/onnx" CACHE PATH
+  "Folder with onnx.proto and backend/test/data/ (the PyPI package onnx, unpacked)")
 
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
@@ -40,3 +42,10 @@ endforeach()
 add_library(cnnc_llvm INTERFACE)
 target_include_directories(cnnc_llvm SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS})
 target_link_libraries(cnnc_llvm INTERFACE LLVM)
+
+# Linked statically, so that the commands do not depend on Debian's version of it.
+set(Protobuf_USE_STATIC_LIBS ON)
+find_package(Protobuf 3.12 REQUIRED)
+if(NOT EXISTS "${CNNC_ONNX_DIR}/onnx.proto")
+  message(FATAL_ERROR "ONNX's schema is missing: run tools/setup.sh, or set CNNC_ONNX_DIR")
+endif()

@@ -1,7 +1,10 @@
-// Sums per channel over batch and space, with the batch innermost: bias gradients and their update.
+// Sums over the batch and more, with the batch innermost: bias gradients and their update,
+// gradients of what was broadcast.
 //
 //   Params: tasks.
-//   Stages: "part" (l, c), one sum per lane; "accumulator" (c), the sum of the lanes.
+//   Problem: c, the elements of the result.
+//   Stages: "part" (l, ...), one sum per lane; "accumulator" (...), the sum of the lanes, with the
+//   arguments of the result.
 #include "schedules/schedule.h"
 
 namespace cnnc {
@@ -16,7 +19,7 @@ void complete(const Problem& p, Params& params) {
 
 std::string find_obstacle(const Problem& p, const Params&) {
   const bool is_sum = p.family == "channel_sum" && p.vectors == VectorDimension::batch;
-  return is_sum ? "" : "is for sums per channel with the batch innermost";
+  return is_sum ? "" : "is for sums over the batch, with the batch innermost";
 }
 
 int64_t count_unrolled(const Problem&, const Params&) { return 1; }
@@ -36,22 +39,27 @@ Params choose_channel_sum(const Problem& problem) {
 namespace {
 
 void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& funcs) {
-  Dimensions d;
   const int lanes = problem.machine.lanes;
-  Halide::Var l("l");
+  const Halide::Var l("l");
+  const std::vector<Halide::Var> arguments = funcs.result.args();
   Halide::Func part = funcs.stages.at("part");
   Halide::Func accumulator = funcs.stages.at("accumulator");
-  if (params.tasks > 1) {
-    const int channels = static_cast<int>((problem.c + params.tasks - 1) / params.tasks);
-    funcs.result.parallel(d.c, channels, Halide::TailStrategy::GuardWithIf);
+  Halide::Var element = arguments[0];
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    const Halide::Var fused("fused");
+    funcs.result.fuse(element, arguments[i], fused);
+    element = fused;
   }
-  accumulator.compute_at(funcs.result, d.c).store_in(Halide::MemoryType::Register);
-  accumulator.update()
-      .reorder({accumulator.rvars()[0], d.c})
-      .atomic()
-      .vectorize(accumulator.rvars()[0], lanes);
-  part.compute_at(funcs.result, d.c).store_in(Halide::MemoryType::Register).vectorize(l, lanes);
-  std::vector<Halide::VarOrRVar> order = {l, d.c};
+  if (params.tasks > 1) {
+    const int elements = static_cast<int>((problem.c + params.tasks - 1) / params.tasks);
+    funcs.result.parallel(element, elements, Halide::TailStrategy::GuardWithIf);
+  }
+  accumulator.compute_at(funcs.result, element).store_in(Halide::MemoryType::Register);
+  std::vector<Halide::VarOrRVar> order = {accumulator.rvars()[0]};
+  order.insert(order.end(), arguments.begin(), arguments.end());
+  accumulator.update().reorder(order).atomic().vectorize(accumulator.rvars()[0], lanes);
+  part.compute_at(funcs.result, element).store_in(Halide::MemoryType::Register).vectorize(l, lanes);
+  order[0] = l;
   for (const Halide::RVar& r : part.rvars()) order.emplace_back(r);
   part.update().reorder(order).vectorize(l, lanes);
 }

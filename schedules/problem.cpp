@@ -60,6 +60,11 @@ std::string to_string(const Problem& p) {
     text << "mb" << p.n << "ic" << p.reduce_c << "oc" << p.c;
   } else if (p.family == "linear_weight_grad") {
     text << "bwd_w mb" << p.reduce_c << "ic" << p.c << "oc" << p.n;
+  } else if (p.family == "product") {
+    text << "product of " << p.n << "x" << p.c;
+    if (p.rank > 2) text << "x" << p.h;
+    if (p.rank > 3) text << "x" << p.w;
+    text << ", " << p.reduce_c << " terms";
   } else {
     return "";
   }

@@ -60,6 +60,7 @@ Params choose(const Problem& problem) {
   if (batch && problem.family == "linear_weight_grad") return choose_linear_weight_grad(problem);
   if (batch && problem.family == "channel_sum") return choose_channel_sum(problem);
   if (problem.family == "window") return choose_window(problem);
+  if (problem.family == "product") return choose_product(problem);
   return choose_generic(problem);
 }
 
@@ -67,7 +68,7 @@ const Schedule* find_schedule(const std::string& name) {
   for (const Schedule* schedule :
        {&schedules::conv_batch, &schedules::conv_channel, &schedules::winograd,
         &schedules::conv_weight_grad, &schedules::linear_weight_grad, &schedules::channel_sum,
-        &schedules::window, &schedules::generic}) {
+        &schedules::window, &schedules::product, &schedules::generic}) {
     if (name == schedule->name) return schedule;
   }
   return nullptr;

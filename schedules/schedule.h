@@ -28,7 +28,7 @@ struct Problem {
   Machine machine;
 
   // The anchor's result: [n, c, h, w] for activations, [n, c, h, w] = [Cout, Cin, KH, KW] for
-  // weight gradients; rank 2 has h = w = 1.
+  // weight gradients; rank 2 has h = w = 1. Of products of matrices, its dimensions in order.
   int64_t rank = 4;
   int64_t n = 1, c = 1, h = 1, w = 1;
   // What is summed per element of it: channels of a group, taps (of adaptive pooling, the most of a
@@ -150,7 +150,7 @@ struct Schedule {
 };
 namespace schedules {
 extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, linear_weight_grad,
-    channel_sum, window, generic;
+    channel_sum, window, product, generic;
 }  // namespace schedules
 [[nodiscard]] const Schedule* find_schedule(const std::string& name);  // null: none
 
@@ -163,6 +163,7 @@ extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, line
 [[nodiscard]] Params choose_linear_weight_grad(const Problem&);
 [[nodiscard]] Params choose_channel_sum(const Problem&);
 [[nodiscard]] Params choose_window(const Problem&);
+[[nodiscard]] Params choose_product(const Problem&);
 [[nodiscard]] Params choose_generic(const Problem&);
 
 // For neighbours: Params with other values of one number, and with a larger, smaller, longer or

@@ -65,7 +65,7 @@ struct Options {
   std::string input_layout = "nchw";
   std::string input_dtype = "f32";
   std::string output_form = "logits";
-  std::string batches = "1";
+  std::string batches;  // empty: 1, or what the model is fixed to
   std::string cpu;
   bool no_cache = false;
   bool no_winograd = false;
@@ -300,7 +300,7 @@ Result<TensorFile> find_weights(const Model& model, const Options& options,
         {Severity::note, "the description names that file", place.span, place.pointer, ""});
     return diagnostics;
   }
-  if (!emission.shows_weights) return initial_weights(model, 0);
+  if (!emission.shows_weights || model.has_weights()) return initial_weights(model, 0);
   return no_weights(options.model);
 }
 
@@ -378,6 +378,9 @@ int compile_model(Options options, const Emission& emission) {
   const Result<Model> model = Model::load(options.model);
   if (!model) return cli::report(model.diagnostics());
   cli::report(model->warnings());
+  if (model->fixed_batch() != 0 && options.batches.empty()) {
+    options.compile.batches = {model->fixed_batch()};
+  }
   if (emission.stage == Stage::explain) return explain(options, *model);
   if (options.compile.prefix.empty()) options.compile.prefix = c_identifier(name);
   if (options.train) {
@@ -399,7 +402,7 @@ void translate(Options& options, bool has_target) {
   CompileOptions& compile = options.compile;
   compile.use_cache = !options.no_cache;
   compile.winograd = !options.no_winograd;
-  compile.batches = numbers_in(options.batches);
+  if (!options.batches.empty()) compile.batches = numbers_in(options.batches);
   compile.external_weights = options.weights_storage == "external";
   // What was tuned was tuned here.
   const bool is_for_host = !options.cpu.empty() || (!has_target && !compile.tuned.empty());

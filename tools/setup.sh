@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what cnnc is built with, on Debian 12 (x86-64): the compilers, LLVM and the libraries
-# from Debian's packages, Halide and nlohmann/json from PyPI into build/deps/.
+# from Debian's packages, Halide, nlohmann/json and ONNX's schema and tests from PyPI into build/deps/.
 # Running it again is quick: it installs only what is missing, and says what that is.
 set -euo pipefail
 
@@ -9,6 +9,7 @@ deps=$root/build/deps
 
 packages=(
   llvm-22-dev cmake ninja-build g++ zlib1g-dev libpng-dev libturbojpeg0-dev libzip-dev catch2 libcli11-dev python3 python3-pip
+  protobuf-compiler libprotobuf-dev
   pkg-config gdb # for the tests of packages and of symbols
   clang-format-22 clang-tidy-22 # for the tests' lint checks
   # For the tests of objects for other processors: compilers, emulators, WebAssembly's libraries.
@@ -20,6 +21,8 @@ halide_version=21.0.0
 halide_sha256=3686c2b4c9aed1e26e1e55631608b2c4a4c3fe2d4386505ba1921859adb683ab
 json_version=3.12.0
 json_sha256=5f6132720fb25d0d70bf0742f8397b49a540dcc193e7312a914f6aa49f054810
+onnx_version=1.17.0
+onnx_sha256=4a183c6178be001bf398260e5ac2c927dc43e7746e8638d6c05c20e321f8c949
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -126,5 +129,7 @@ trap '[[ -z $scratch ]] || rm -rf "$scratch"' EXIT
 fetch_wheel halide "halide==$halide_version" "$halide_sha256" halide \
   --platform manylinux_2_28_x86_64 --python-version 3.11 --implementation cp --abi cp311
 fetch_wheel nlohmann "nlohmann-json==$json_version" "$json_sha256" nlohmann_json
+fetch_wheel onnx "onnx==$onnx_version" "$onnx_sha256" onnx \
+  --platform manylinux2014_x86_64 --python-version 3.11 --implementation cp --abi cp311
 
 say "everything is in place"

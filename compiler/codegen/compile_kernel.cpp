@@ -141,7 +141,7 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     CNNC_CHECK(lowering.outputs.size() == node.outputs.size(), node.op->name + ": wrong lowering");
     for (size_t k = 0; k < node.outputs.size(); ++k) funcs[node.outputs[k]] = lowering.outputs[k];
     is_circular |= reads_overwritten(lowering);
-    if (id == kernel.anchor || node.has(kChannelSum)) {
+    if (id == kernel.anchor || node.op->schedule == "channel_sum") {
       kernel_funcs.stages = lowering.stages;
       kernel_funcs.anchor = lowering.outputs[0];
     } else {

@@ -55,7 +55,10 @@ void describe_anchor(const Graph& graph, const Kernel& kernel, Problem& problem)
   }
   const Shape& first = graph.type(anchor.inputs[0]).shape;
   const Shape& second = graph.type(anchor.inputs[1]).shape;
-  if (problem.family == "conv" || problem.family == "linear") {
+  if (problem.family == "product") {
+    const int64_t elements = element_count(shape);
+    problem.reduce_c = anchor.op->flops(attrs, graph.types(anchor.inputs), {}) / 2 / elements;
+  } else if (problem.family == "conv" || problem.family == "linear") {
     // Inputs: what is multiplied, the weights [Cout, Cin/groups, KH, KW].
     problem.reduce_c = first[1] / problem.groups;
     problem.reduce_h = extent(second, 2);
@@ -148,6 +151,14 @@ std::string signature_of(const Graph& graph, const Kernel& kernel, const KernelS
   return text;
 }
 
+// Whether a node sums the batch, in so many lanes.
+bool sums_batch(const Graph& graph, const Node& node, int64_t lanes) {
+  if (node.op->schedule != "channel_sum") return false;
+  const Shape& from = graph.type(node.inputs[0]).shape;
+  const Shape& to = graph.type(node.outputs[0]).shape;
+  return from[0] % lanes == 0 && (to.size() < from.size() || to[0] != from[0]);
+}
+
 // Whether a value of the kernel lies in another order than row-major. What only parameters flow
 // into does not, and has no vectors of the batch.
 bool touches_batch(const Kernel& kernel, const std::vector<Placement>& placements) {
@@ -173,9 +184,10 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
   const Node& first = graph.nodes[kernel.nodes.front()];
   if (kernel.anchor < 0 && first.op->schedule == "window") describe_window(graph, first, problem);
   for (int32_t id : kernel.nodes) {
-    if (kernel.anchor < 0 && graph.nodes[id].has(kChannelSum)) {
+    const Node& node = graph.nodes[id];
+    if (kernel.anchor < 0 && sums_batch(graph, node, target.machine.lanes)) {
       problem.family = "channel_sum";
-      problem.c = graph.type(graph.nodes[id].outputs[0]).shape[0];
+      problem.c = element_count(graph.type(node.outputs[0]).shape);
     }
   }
   describe_followers(graph, kernel, problem);

@@ -110,14 +110,17 @@ int32_t Blueprint::add_kernel(const std::shared_ptr<const Graph>& graph, const K
   return found->second;
 }
 
-int32_t Blueprint::add_constant(const Value& value, const WeightPacking& packing,
-                                const ParameterLookup& constants) {
-  const std::string name = value.name + to_string(packing);
+int32_t Blueprint::add_constant(const Value& value, const std::string& parameter,
+                                const WeightPacking& packing, const ParameterLookup& constants) {
+  // Where packed, views of a parameter lie in other orders.
+  const bool is_other = value.name != parameter && packing.panel > 0;
+  const std::string name =
+      parameter + (is_other ? to_string(value.type.shape) : "") + to_string(packing);
   const auto [found, is_new] =
       constant_index_.emplace(name, static_cast<int32_t>(program_.constants.size()));
   if (is_new) {
-    const float* elements = constants ? constants(value.name) : nullptr;
-    CNNC_CHECK(elements != nullptr, "no values for parameter " + value.name);
+    const float* elements = constants ? constants(parameter) : nullptr;
+    CNNC_CHECK(elements != nullptr, "no values for parameter " + parameter);
     program_.constants.push_back({name, {}});
     constant_sources_.push_back({elements, value.type.shape, packing});
   }
@@ -174,7 +177,9 @@ void Blueprint::add_bodies(EntryFrame& frame, const Plan& plan, Layout layout, i
           case Region::constant:
             shared_.is_transformed.emplace(value.name, argument.packing.is_transformed);
             buffer.base = BufferBase::constant;
-            buffer.index = add_constant(value, argument.packing, constants);
+            buffer.index =
+                add_constant(value, graph->values[storage_of(*graph, argument.value, layout)].name,
+                             argument.packing, constants);
             break;
           case Region::inside:
             CNNC_CHECK(false, "%" + value.name + " has no memory");

@@ -112,8 +112,8 @@ class Blueprint {
   // Moves the constants into weights(), which parameter `index` of the entry points to.
   void move_constants(Entry& entry, int32_t index);
   [[nodiscard]] std::string code_key() const;
-  int32_t add_constant(const Value& value, const WeightPacking& packing,
-                       const ParameterLookup& constants);
+  int32_t add_constant(const Value& value, const std::string& parameter,
+                       const WeightPacking& packing, const ParameterLookup& constants);
   [[nodiscard]] Result<Program> with_kernels(int threads) const;
   [[nodiscard]] std::string compile_source(const KernelSource& source, KernelForm form) const;
 

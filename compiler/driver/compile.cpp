@@ -224,6 +224,18 @@ Result<std::string> inspect(const Model& model, const TensorFile& weights,
 }
 
 Result<TensorFile> initial_weights(const Model& model, uint64_t seed) {
+  if (model.has_weights()) {
+    const Result<SourcedNetwork> network =
+        model.description().network->network(std::max<int64_t>(1, model.fixed_batch()));
+    if (!network) return network.diagnostics();
+    TensorFile file;
+    for (const Value& value : network->graph.values) {
+      if (value.kind != ValueKind::parameter) continue;
+      file.tensors.push_back(f32_tensor(value.name, value.init.shape,
+                                        network->parameters.at(value.name)->data()));
+    }
+    return file;
+  }
   const Result<Graph> graph = build_graph(model.description(), 1);
   if (!graph) return graph.diagnostics();
   InitGenerator generator(seed);

@@ -62,6 +62,19 @@ struct Ends {
   ValueId loss = kNoValue;
 };
 
+// Elementwise nodes next to what they read, and as few views as may be.
+Graph with_few_views(Graph graph) {
+  graph = move_elementwise_above_views(join_views(std::move(graph)));
+  return eliminate_dead(join_views(std::move(graph)));
+}
+
+// Other ops in place of the layers that they compute.
+Graph with_layers_expanded(Graph graph) {
+  const size_t layers = graph.nodes.size();
+  graph = expand_layers(std::move(graph));
+  return graph.nodes.size() == layers ? graph : with_few_views(std::move(graph));
+}
+
 // The network on a padded batch, from images to the loss.
 Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends& ends) {
   if (model.loss.op == nullptr) {
@@ -70,8 +83,10 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
   const int64_t rows = round_up(model.batch_size, lanes);
   Result<Graph> built = build_graph(model, rows);
   if (!built) return built.diagnostics();
-  Graph graph = std::move(*built);
+  Graph graph = with_layers_expanded(std::move(*built));
   ends.output = graph.outputs[0];
+  const Diagnostics mixing = mixes_of_batch(graph);
+  if (!mixing.empty()) return mixing;
   graph = pad_batch(std::move(graph), model.batch_size, rows, kImages, kCount);
   ends.count = graph.inputs.back();
   Type of_target = target_type(model.loss, graph.type(ends.output));
@@ -120,15 +135,19 @@ Result<std::vector<bool>> undecayed(const ModelDescription& model, const Graph& 
 
 }  // namespace
 
-Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
-  Result<Graph> built = build_graph(model, batch);
-  if (!built) return built.diagnostics();
+Graph simplify_inference(Graph graph) {
   // Beyond this point every value has a type.
-  Graph graph = drop_training_only(std::move(*built));
+  graph = decompose_nodes(drop_training_only(with_layers_expanded(std::move(graph))));
   graph = fold_flatten(std::move(graph));
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
   return eliminate_dead(std::move(graph));
+}
+
+Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
+  Result<Graph> built = build_graph(model, batch);
+  if (!built) return built.diagnostics();
+  return simplify_inference(std::move(*built));
 }
 
 Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
@@ -156,8 +175,9 @@ Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
                          model.clip_grad_value, model.clip_grad_norm);
   graph = add_optimizer(std::move(graph), *model.optimizer.op, model.optimizer.attrs, parameters,
                         differentiated->of, lr, step, *without_decay);
+  graph = decompose_nodes(std::move(graph));
   // Beyond this point the set of operations is final.
-  graph = move_elementwise_above_views(std::move(graph));
+  graph = with_few_views(std::move(graph));
   graph = sum_before_spreading(std::move(graph));
   graph = clone_cheap_gathers(std::move(graph));
   return eliminate_dead(std::move(graph));
@@ -172,7 +192,7 @@ Result<Graph> evaluation_graph(const ModelDescription& model, int64_t lanes) {
   attrs.set("rows", model.batch_size);
   const ValueId output = graph.add("CropBatch", "output", attrs, {ends.output})[0];
   graph.outputs = {output, ends.loss};
-  graph = drop_training_only(std::move(graph));
+  graph = decompose_nodes(drop_training_only(std::move(graph)));
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
   return eliminate_dead(std::move(graph));

@@ -17,6 +17,9 @@ inline constexpr const char* kLearningRate = "lr";  // f32[1]
 inline constexpr const char* kStep = "step";        // i32[1]: from 0
 inline constexpr const char* kSeed = "seed";        // i32[1]: of dropout
 
+// A network as inference computes it.
+[[nodiscard]] Graph simplify_inference(Graph graph);
+
 // Inference with the batch given; one input, one output.
 Result<Graph> inference_graph(const ModelDescription& model, int64_t batch);
 

@@ -77,6 +77,44 @@ Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
+namespace {
+
+std::vector<Tensor> tensors_of(const std::vector<TrainingTensor>& list, const uint8_t* state,
+                               bool with_states) {
+  std::vector<Tensor> result;
+  for (const TrainingTensor& t : list) {
+    if (!t.is_weight && !with_states) continue;
+    result.push_back(f32_tensor(t.name, t.shape, reinterpret_cast<const float*>(state + t.place)));
+  }
+  return result;
+}
+
+// Checks all tensors, then copies them.
+Status assign(const std::vector<TrainingTensor>& list, uint8_t* state, const TensorFile& file,
+              const std::string& path, bool with_states) {
+  Diagnostics problems;
+  for (const TrainingTensor& t : list) {
+    if (!t.is_weight && !with_states) continue;
+    const Tensor* tensor = file.find(t.name);
+    if (tensor == nullptr) {
+      problems.push_back(file_error(path, "has no tensor \"" + t.name + "\""));
+    } else if (tensor->dtype != DType::f32 || tensor->shape != t.shape) {
+      problems.push_back(file_error(
+          path, "tensor \"" + t.name + "\" is " + to_string(Type{tensor->dtype, tensor->shape}) +
+                    ", but the network needs " + to_string(Type{DType::f32, t.shape})));
+    }
+  }
+  if (!problems.empty()) return problems;
+  for (const TrainingTensor& t : list) {
+    if (!t.is_weight && !with_states) continue;
+    const std::vector<uint8_t>& bytes = file.find(t.name)->bytes;
+    std::memcpy(state + t.place, bytes.data(), bytes.size());
+  }
+  return success();
+}
+
+}  // namespace
+
 Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& options) {
   Result<KernelTarget> target = target_with_tuned(options.target, options.tuned);
   if (!target) return target.diagnostics();
@@ -104,6 +142,13 @@ Result<Trainer> Trainer::create(const Model& model, const TrainerOptions& option
 
   check_status(cnnc_training_init(&impl->training, impl->state.data(), impl->training.state_bytes,
                                   options.seed));
+  if (model.has_weights()) {
+    const Result<TensorFile> weights = initial_weights(model, options.seed);
+    if (!weights) return weights.diagnostics();
+    const Status assigned =
+        assign(impl->description.tensors, impl->state.data(), *weights, model.name(), false);
+    if (!assigned) return assigned.diagnostics();
+  }
   return Trainer(std::move(impl));
 }
 
@@ -161,44 +206,6 @@ const Diagnostics& Trainer::notes() const { return impl_->notes; }
 int64_t Trainer::steps_done() const { return impl_->progress().steps; }
 double Trainer::learning_rate() const { return impl_->schedule.rate(impl_->lr); }
 void Trainer::set_learning_rate(double rate) { impl_->lr = static_cast<float>(rate); }
-
-namespace {
-
-std::vector<Tensor> tensors_of(const std::vector<TrainingTensor>& list, const uint8_t* state,
-                               bool with_states) {
-  std::vector<Tensor> result;
-  for (const TrainingTensor& t : list) {
-    if (!t.is_weight && !with_states) continue;
-    result.push_back(f32_tensor(t.name, t.shape, reinterpret_cast<const float*>(state + t.place)));
-  }
-  return result;
-}
-
-// Checks all tensors, then copies them.
-Status assign(const std::vector<TrainingTensor>& list, uint8_t* state, const TensorFile& file,
-              const std::string& path, bool with_states) {
-  Diagnostics problems;
-  for (const TrainingTensor& t : list) {
-    if (!t.is_weight && !with_states) continue;
-    const Tensor* tensor = file.find(t.name);
-    if (tensor == nullptr) {
-      problems.push_back(file_error(path, "has no tensor \"" + t.name + "\""));
-    } else if (tensor->dtype != DType::f32 || tensor->shape != t.shape) {
-      problems.push_back(file_error(
-          path, "tensor \"" + t.name + "\" is " + to_string(Type{tensor->dtype, tensor->shape}) +
-                    ", but the network needs " + to_string(Type{DType::f32, t.shape})));
-    }
-  }
-  if (!problems.empty()) return problems;
-  for (const TrainingTensor& t : list) {
-    if (!t.is_weight && !with_states) continue;
-    const std::vector<uint8_t>& bytes = file.find(t.name)->bytes;
-    std::memcpy(state + t.place, bytes.data(), bytes.size());
-  }
-  return success();
-}
-
-}  // namespace
 
 TensorFile Trainer::weights() const {
   return {tensors_of(impl_->description.tensors, impl_->state.data(), false), {}};

@@ -21,7 +21,7 @@ std::vector<TrainingTensor> tensors_of(const Plan& plan) {
     tensor.is_weight = value.kind == ValueKind::parameter;
     if (!tensor.is_weight && value.kind != ValueKind::state) continue;
     tensor.name = value.name;
-    tensor.shape = value.type.shape;
+    tensor.shape = value.init.shape;
     tensor.place = static_cast<int64_t>(sizeof(cnnc_training_state)) + plan.placements[id].offset;
     if (tensor.is_weight) tensor.bound = init_bound(value.init);
     result.push_back(std::move(tensor));

@@ -22,6 +22,35 @@ std::string choices_text(const AttrSpec& spec) {
   return listed(words);
 }
 
+// What stands for one axis each.
+std::string axes_text(size_t axes) {
+  return axes == 1   ? "[length]"
+         : axes == 2 ? "[vertical, horizontal]"
+                     : "[depth, vertical, horizontal]";
+}
+
+std::string pair_text(const AttrSpec& spec) {
+  const std::string one = spec.nullable ? "an integer, null or " : "an integer or ";
+  const std::string form = " " + axes_text(spec.axes);
+  const std::string what = spec.nullable ? "these" : "integers";
+  if (spec.axes == 2) return one + "a pair of " + what + form;
+  if (spec.axes == 3) return one + "three of " + what + form;
+  return one + "a list of one" + form;
+}
+
+std::string padding_text(const AttrSpec& spec) {
+  const std::string choice = spec.choices.empty() ? "" : " or one of " + choices_text(spec);
+  if (spec.axes == 1) return "an integer, two integers [start, end]" + choice;
+  if (spec.axes == 2) {
+    return "an integer, a pair [vertical, horizontal], four integers [top, left, bottom, right]" +
+           choice;
+  }
+  return "an integer, three integers [depth, vertical, horizontal], six integers [front, top, "
+         "left, "
+         "back, bottom, right]" +
+         choice;
+}
+
 std::string expected(const AttrSpec& spec) {
   switch (spec.kind) {
     case AttrKind::integer:
@@ -33,11 +62,9 @@ std::string expected(const AttrSpec& spec) {
     case AttrKind::text:
       return spec.choices.empty() ? "a string" : "one of " + choices_text(spec);
     case AttrKind::pair:
-      return spec.nullable ? "an integer, null or a pair of these [vertical, horizontal]"
-                           : "an integer or a pair of integers [vertical, horizontal]";
+      return pair_text(spec);
     case AttrKind::padding:
-      return "an integer, a pair [vertical, horizontal], four integers [top, left, bottom, right]" +
-             std::string(spec.choices.empty() ? "" : " or one of ") + choices_text(spec);
+      return padding_text(spec);
     case AttrKind::integers:
       return "an integer or a list of integers";
     case AttrKind::reals:
@@ -63,10 +90,10 @@ class ValueReader {
       case AttrKind::text:
         return store(text(json), attrs);
       case AttrKind::pair:
-        return store(integers(json, {2}), attrs);
+        return store(integers(json, {spec_.axes}), attrs);
       case AttrKind::padding:
         if (json.is(JsonKind::text)) return store(text(json), attrs);
-        return store(integers(json, {2, 4}), attrs);
+        return store(integers(json, {spec_.axes, 2 * spec_.axes}), attrs);
       case AttrKind::integers:
         return store(integers(json, {}), attrs);
       case AttrKind::reals:

@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "compiler/frontend/model.h"
+#include "compiler/frontend/output_name.h"
 #include "compiler/frontend/report.h"
 #include "compiler/support/check.h"
 
@@ -54,13 +55,13 @@ class GraphBuilder {
                                               " is " + to_string(shape) +
                                               ": a tensor has fewer than 2^31 elements");
     }
-    value_of_[kNetworkInput] = graph_.add_input(kNetworkInput, Type{DType::f32, shape});
+    values_of_[kNetworkInput] = {graph_.add_input(kNetworkInput, Type{DType::f32, shape})};
     if (!model_.mean.empty()) add_normalisation();
     for (const LayerDescription& layer : model_.layers) {
       if (errors_.size() < kMostErrors) add_layer(layer);
     }
     if (!errors_.empty()) return errors_;
-    graph_.outputs = {value_of_.at(model_.output)};
+    graph_.outputs = {values_of_.at(model_.output)[0]};
     return std::move(graph_);
   }
 
@@ -69,7 +70,7 @@ class GraphBuilder {
   int64_t batch_;
   Graph graph_;
   Diagnostics errors_;
-  std::map<std::string, ValueId> value_of_;  // the first output of each layer that could be added
+  std::map<std::string, std::vector<ValueId>> values_of_;  // outputs of each layer that was added
 
   void add_normalisation() {
     const OpDef* op = find_op("Normalize");
@@ -83,11 +84,11 @@ class GraphBuilder {
     layer.place = model_.input_place;
     add_layer(layer);
     // From here on, the network's input is the normalised one. Where that failed, it has none.
-    const auto normalized = value_of_.find(kNormalizedInput);
-    if (normalized == value_of_.end()) {
-      value_of_.erase(kNetworkInput);
+    const auto normalized = values_of_.find(kNormalizedInput);
+    if (normalized == values_of_.end()) {
+      values_of_.erase(kNetworkInput);
     } else {
-      value_of_[kNetworkInput] = normalized->second;
+      values_of_[kNetworkInput] = normalized->second;
     }
   }
 
@@ -109,9 +110,13 @@ class GraphBuilder {
   void add_layer(const LayerDescription& layer) {
     std::vector<ValueId> arguments;
     for (const std::string& input : layer.inputs) {
-      const auto found = value_of_.find(input);
-      if (found == value_of_.end()) return;  // that layer's error is enough
-      arguments.push_back(found->second);
+      const OutputName name = parse_output_name(input);
+      const auto found = values_of_.find(name.layer);
+      if (found == values_of_.end()) return;  // that layer's error is enough
+      if (name.index >= found->second.size()) {
+        return report_missing_output(layer, input, name.layer, found->second.size());
+      }
+      arguments.push_back(found->second[name.index]);
     }
     const size_t values_before = graph_.values.size();
     Result<std::vector<ValueId>> outputs = graph_.try_add(
@@ -136,7 +141,19 @@ class GraphBuilder {
       add_notes(layer.place, layer);
       return;
     }
-    value_of_[layer.name] = outputs->at(0);
+    values_of_[layer.name] = *outputs;
+  }
+
+  void report_missing_output(const LayerDescription& layer, const std::string& input,
+                             const std::string& read, size_t count) {
+    std::string has = "layer \"" + read + "\" has one output";
+    if (count > 1) {
+      has = "layer \"" + read + "\" has " + std::to_string(count) + " outputs, from \"" + read +
+            "[0]\" to \"" + read + "[" + std::to_string(count - 1) + "]\"";
+    }
+    if (read == kNetworkInput) has = "the network's input is one tensor";
+    errors_.push_back(error_at(layer.place, layer.op->name + " \"" + layer.name + "\" reads \"" +
+                                                input + "\", but " + has));
   }
 };
 
@@ -146,6 +163,11 @@ Result<Graph> build_graph(const ModelDescription& model, int64_t batch) {
   if (batch < 1 || batch > kMostElements) {
     return error("the batch must have at least 1 and fewer than 2^31 samples, found " +
                  std::to_string(batch));
+  }
+  if (model.network != nullptr) {
+    Result<SourcedNetwork> network = model.network->network(batch);
+    if (!network) return network.diagnostics();
+    return std::move(network->graph);
   }
   return GraphBuilder(model, batch).build();
 }

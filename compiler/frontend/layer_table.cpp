@@ -54,10 +54,17 @@ std::string value_text(const AttrSpec& spec) {
       break;
     case AttrKind::pair:
       text = std::string("integer") + (spec.nullable ? ", `null`" : "") +
-             " or `[vertical, horizontal]`";
+             (spec.axes == 1   ? " or `[length]`"
+              : spec.axes == 2 ? " or `[vertical, horizontal]`"
+                               : " or `[depth, vertical, horizontal]`");
       break;
     case AttrKind::padding:
-      text = "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`" + choices(" or ");
+      text = (spec.axes == 1 ? "integer, `[start, end]`"
+              : spec.axes == 2
+                  ? "integer, `[vertical, horizontal]`, `[top, left, bottom, right]`"
+                  : "integer, `[depth, vertical, horizontal]`, `[front, top, left, back, bottom, "
+                    "right]`") +
+             choices(" or ");
       break;
     case AttrKind::integers:
       text = "integer or list of integers";
@@ -75,15 +82,17 @@ std::string value_text(const AttrSpec& spec) {
   return text;
 }
 
-// Whether its absence says something of its own, rather than that it follows from the inputs.
-bool is_list(const AttrSpec& spec) {
-  return spec.kind == AttrKind::integers || spec.kind == AttrKind::reals;
+// Whether its absence says something of its own, rather than that it follows from the inputs: lists
+// and numbers with fractions do not.
+bool is_optional(const AttrSpec& spec) {
+  return spec.kind == AttrKind::integers || spec.kind == AttrKind::reals ||
+         spec.kind == AttrKind::real;
 }
 
 std::string presence_text(const AttrSpec& spec) {
   if (has_default(spec)) return '`' + default_text(spec.fallback) + '`';
   if (spec.required) return "required";
-  return is_list(spec) ? "none" : "inferred";
+  return is_optional(spec) ? "none" : "inferred";
 }
 
 // "`kernel_size`, `stride` = 1".
@@ -94,7 +103,7 @@ std::string attributes_text(const OpDef& op) {
     if (has_default(spec)) {
       text += " = " + default_text(spec.fallback);
     } else if (!spec.required) {
-      text += is_list(spec) ? " (optional)" : " (inferred)";
+      text += is_optional(spec) ? " (optional)" : " (inferred)";
     }
   }
   return text;

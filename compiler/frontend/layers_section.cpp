@@ -8,6 +8,7 @@
 #include "compiler/frontend/blocks.h"
 #include "compiler/frontend/layer_order.h"
 #include "compiler/frontend/op_reader.h"
+#include "compiler/frontend/output_name.h"
 #include "compiler/frontend/sections.h"
 #include "compiler/support/check.h"
 
@@ -115,10 +116,10 @@ class LayersReader {
     }
     const auto input = std::find(scope.inputs.begin(), scope.inputs.end(), local);
     if (input == scope.inputs.end()) return false;
-    report_.error(json, "no layer can be called " + in_quotes(local) + ", which is " +
-                            (scope.uses.empty() ? "the network's input"
-                                                : "an input of block " +
-                                                      in_quotes(scope.uses[0].block)));
+    report_.error(json,
+                  "no layer can be called " + in_quotes(local) + ", which is " +
+                      (scope.uses.empty() ? "the network's input"
+                                          : "an input of block " + in_quotes(scope.uses[0].block)));
     return true;
   }
 
@@ -218,8 +219,13 @@ class LayersReader {
     if (input != scope.inputs.end()) {
       return source_of(scope.feeds[static_cast<size_t>(input - scope.inputs.begin())]);
     }
-    const auto found = index_.find(scope.prefix + name.text);
-    if (found != index_.end()) return source_of(found->second.layer);
+    const std::string layer = parse_output_name(name.text).layer;
+    const auto found = index_.find(scope.prefix + layer);
+    if (found != index_.end()) {
+      Source source = source_of(found->second.layer);
+      source.name += name.text.substr(layer.size());  // which of its outputs
+      return source;
+    }
     report_unknown_input(name, scope);
     return {};
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "compiler/graph/graph.h"
+#include "compiler/graph/network_source.h"
 
 namespace cnnc {
 
@@ -33,7 +34,7 @@ struct LayerDescription {
   std::string name;
   const OpDef* op = nullptr;
   Attrs attrs;                      // as given; defaults are set when the node is made
-  std::vector<std::string> inputs;  // names of layers, or kNetworkInput
+  std::vector<std::string> inputs;  // see output_name.h; of layers, or kNetworkInput
   Place place;
   std::map<std::string, Place> attr_places;  // of the attributes given
   std::vector<BlockUse> uses;                // of the blocks that it is part of, innermost first
@@ -73,6 +74,8 @@ struct ModelDescription {
   std::vector<double> mean;
   std::vector<double> std;
 
+  // Where it is not described layer by layer: where it comes from.
+  std::shared_ptr<const NetworkSource> network;
   std::vector<LayerDescription> layers;  // each after the layers that it reads
   std::string output;                    // the name of the layer listed last
 

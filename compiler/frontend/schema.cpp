@@ -90,10 +90,11 @@ Schema attribute_schema(const AttrSpec& spec, Parameters parameters) {
       }
       break;
     case AttrKind::pair:
-      schema["anyOf"] = {item, list_schema(item, 2, 2)};
+      schema["anyOf"] = {item, list_schema(item, spec.axes, spec.axes)};
       break;
     case AttrKind::padding:
-      schema["anyOf"] = {item, list_schema(item, 2, 2), list_schema(item, 4, 4)};
+      schema["anyOf"] = {item, list_schema(item, spec.axes, spec.axes),
+                         list_schema(item, 2 * spec.axes, 2 * spec.axes)};
       if (!spec.choices.empty()) schema["anyOf"].push_back({{"enum", spec.choices}});
       break;
     case AttrKind::integers:

@@ -17,8 +17,9 @@ enum class AttrKind {
   real,     // 0.1
   boolean,  // true
   text,     // one of AttrSpec::choices
-  pair,     // 3 or [3, 3]: vertical, horizontal; held as two numbers
-  padding,  // 1, [1, 1], [top, left, bottom, right] or one of choices; held as four numbers or text
+  pair,     // 3 or [3, 3]: vertical, horizontal; held as a number for each axis
+  padding,  // 1, [1, 1], [top, left, bottom, right] or one of choices; held as text or as numbers,
+            // those of the starts of the axes before those of their ends
   integers,  // [0, 2, 1] or 3; held as a list
   reals,     // [0.5] or 0.5; held as a list
 };
@@ -35,6 +36,7 @@ struct AttrSpec {
   double most = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices;
   bool nullable = false;  // of a pair: null may stand for a number, and is held as 0
+  size_t axes = 2;        // of a pair or padding: 1 for sequences, 3 for volumes
   std::string doc;
 };
 

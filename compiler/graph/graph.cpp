@@ -5,6 +5,9 @@
 namespace cnnc {
 namespace {
 
+// Of an output that the record does not name: "[1]".
+std::string output_number(size_t i) { return "[" + std::to_string(i) + "]"; }
+
 std::vector<ValueId> append_node(Graph& graph, const OpDef& op, std::string name, Attrs attrs,
                                  std::vector<ValueId> inputs, const std::vector<Type>& types,
                                  Span span, std::string pointer) {
@@ -19,7 +22,8 @@ std::vector<ValueId> append_node(Graph& graph, const OpDef& op, std::string name
   if (op.more_traits) node.traits |= op.more_traits(node.attrs, graph.types(node.inputs));
   for (size_t i = 0; i < types.size(); ++i) {
     Value value;
-    value.name = i == 0 ? node.name : node.name + "." + op.outputs[i];
+    value.name = node.name;
+    if (i > 0) value.name += i < op.outputs.size() ? "." + op.outputs[i] : output_number(i);
     value.type = types[i];
     value.producer = static_cast<int32_t>(graph.nodes.size());
     node.outputs.push_back(static_cast<ValueId>(graph.values.size()));
@@ -55,7 +59,10 @@ ValueId Graph::add_input(std::string value_name, Type value_type) {
 }
 
 ValueId Graph::add_state(std::string value_name, Type value_type) {
-  return append_value(*this, std::move(value_name), std::move(value_type), ValueKind::state);
+  const ValueId id =
+      append_value(*this, std::move(value_name), std::move(value_type), ValueKind::state);
+  values[id].init.shape = values[id].type.shape;
+  return id;
 }
 
 ValueId Graph::add_parameter(std::string value_name, ParameterSpec spec) {

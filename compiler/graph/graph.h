@@ -23,7 +23,8 @@ struct Value {
   Type type;
   ValueKind kind = ValueKind::result;
   int32_t producer = -1;  // node id, for results
-  ParameterSpec init;     // for parameters
+  ParameterSpec init;     // for parameters; of states, the shape. Its shape is that in files, and
+                          // may be another view of the same elements than the type's
 };
 
 struct Node {

@@ -103,9 +103,15 @@ struct OpDef {
   // Traits that depend on attributes and shapes. Null: none.
   uint32_t (*more_traits)(const Attrs&, const std::vector<Type>& inputs) = nullptr;
   void (*lower)(Lowering&) = nullptr;
+  // Null: kernels compute the node. Else there is no `lower`: appends nodes that compute what it
+  // does and returns their values, one for each output.
+  std::vector<ValueId> (*decompose)(Graph&, const Node&) = nullptr;
   // Null: not differentiable.
   std::vector<ValueId> (*gradient)(GradientArgs&) = nullptr;
   void (*reference)(ReferenceArgs&) = nullptr;
+  // A layer that other ops compute: appends them to the graph, and returns what stands for each
+  // output of the node; nothing where the op computes this node itself. Null: it always does.
+  std::vector<ValueId> (*expand)(Graph&, const Node&) = nullptr;
   // Multiplications and additions, counted as the field does (padding taps included). Null: 0.
   int64_t (*flops)(const Attrs&, const std::vector<Type>& inputs,
                    const std::vector<Type>& outputs) = nullptr;

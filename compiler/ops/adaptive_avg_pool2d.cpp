@@ -11,16 +11,6 @@ using Halide::Func;
 using Halide::RDom;
 using Halide::Var;
 
-Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm});
-  if (!problems.empty()) return problems;
-  const Shape& in = args.inputs[0].shape;
-  problems = settle_adaptive(args.attrs, in);
-  if (!problems.empty()) return problems;
-  const std::vector<int64_t>& size = args.attrs.integers("output_size");
-  return outputs_of({{DType::f32, {in[0], in[1], size[0], size[1]}}});
-}
-
 Expr divisor(const AdaptiveWindow& window, const Expr& ox, const Expr& oy) {
   return Halide::cast<float>(window.x.count(ox) * window.y.count(oy));
 }
@@ -124,7 +114,7 @@ OpDef make_adaptive_avg_pool2d() noexcept {
   op.inputs = {input("input")};
   op.outputs = {"output"};
   op.schedule = "window";
-  op.infer = infer;
+  op.infer = infer_adaptive;
   op.lower = lower;
   op.gradient = gradient;
   op.reference = reference;

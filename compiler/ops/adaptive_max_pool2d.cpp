@@ -18,14 +18,9 @@ using Halide::Tuple;
 using Halide::Var;
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm});
-  if (!problems.empty()) return problems;
-  const Shape& in = args.inputs[0].shape;
-  problems = settle_adaptive(args.attrs, in);
-  if (!problems.empty()) return problems;
-  const std::vector<int64_t>& size = args.attrs.integers("output_size");
-  const Shape out = {in[0], in[1], size[0], size[1]};
-  return outputs_of({{DType::f32, out}, {DType::i32, out}});
+  Result<std::vector<Type>> types = infer_adaptive(args);
+  if (types) types->push_back({DType::i32, (*types)[0].shape});
+  return types;
 }
 
 void lower(Lowering& lowering) {

@@ -15,7 +15,6 @@ using Halide::Var;
 namespace {
 
 constexpr int64_t kMostUnrolledReaders = 16;
-constexpr int64_t kMostProduct = 2147483647;  // of positions and outputs, in compiled code
 
 // The `back`-th last window that reads position `p`, clamped, and whether it does.
 std::pair<Expr, Expr> reader(const AdaptiveAxis& axis, const Expr& p, const Expr& back) {
@@ -63,27 +62,6 @@ Expr AdaptiveAxis::position(RDom& r, const Expr& o, const Expr& k) const {
   if (in % out == 0) return p;
   if (!has_equal_windows()) r.where(k < count(o));
   return Halide::clamp(p, 0, constant(in - 1));
-}
-
-std::vector<AttrSpec> adaptive_attrs() {
-  AttrSpec size = attribute("output_size", AttrKind::pair, {}, kCounts,
-                            "height and width of the output; null: those of the input");
-  size.nullable = true;
-  return {required(size)};
-}
-
-Diagnostics settle_adaptive(Attrs& attrs, const Shape& input) {
-  std::vector<int64_t> size = attrs.integers("output_size");
-  for (size_t i = 0; i < 2; ++i) {
-    const int64_t in = input[2 + i];
-    if (size[i] == 0) size[i] = in;
-    if ((size[i] + 1) * (in + 1) > kMostProduct) {
-      return {error("output_size " + to_string(size) + " is too large for the input " +
-                    to_string(input))};
-    }
-  }
-  attrs.set("output_size", size);
-  return {};
 }
 
 AdaptiveWindow adaptive_window(const Attrs& attrs, int64_t height, int64_t width) {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "compiler/ops/rules.h"
+#include "compiler/ops/pool_axes.h"
 
 namespace cnnc {
 
@@ -43,10 +43,6 @@ struct AdaptiveWindow {
   [[nodiscard]] bool overlaps() const { return y.most_readers() > 1 || x.most_readers() > 1; }
 };
 
-// "output_size".
-[[nodiscard]] std::vector<AttrSpec> adaptive_attrs();
-// Settles output_size for an input of that shape, and says what is wrong.
-[[nodiscard]] Diagnostics settle_adaptive(Attrs& attrs, const Shape& input);
 [[nodiscard]] AdaptiveWindow adaptive_window(const Attrs& attrs, int64_t height, int64_t width);
 
 // The type of the input's gradient, for that of the outputs, which is input 0.

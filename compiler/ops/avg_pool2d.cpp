@@ -14,46 +14,9 @@ using Halide::Func;
 using Halide::RDom;
 using Halide::Var;
 
-std::vector<AttrSpec> layer_attrs() {
-  std::vector<AttrSpec> specs = pool_attrs("zeros around the input, less than a window's size");
-  specs.push_back(flag("count_include_pad", true, "counts the zeros around the input, too"));
-  specs.push_back(attribute("divisor_override", AttrKind::integer, {}, {},
-                            "divides the sums; default: the number of elements"));
-  return specs;
-}
-
-Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm});
-  if (!problems.empty()) return problems;
-  const Shape& in = args.inputs[0].shape;
-  if (args.attrs.has("divisor_override") && args.attrs.integer("divisor_override") == 0) {
-    return error("divisor_override must not be 0");
-  }
-  problems = settle_pool(args.attrs, in);
-  if (!problems.empty()) return problems;
-  const Window window = pool_window(args.attrs, in[2], in[3]);
-  return outputs_of({{DType::f32, {in[0], in[1], window.y.out, window.x.out}}});
-}
-
 uint32_t more_traits(const Attrs& attrs, const std::vector<Type>& inputs) {
   const Window window = pool_window(attrs, inputs[0].shape[2], inputs[0].shape[3]);
   return joins_producer(window) ? kWindow : 0u;
-}
-
-// The positions [first, last) that count.
-std::pair<int64_t, int64_t> counted(const WindowAxis& axis, bool with_padding) {
-  if (with_padding) return {-axis.before, axis.in + axis.after};
-  return {0, axis.in};
-}
-
-int64_t count_of(const WindowAxis& axis, bool with_padding, int64_t o) {
-  const auto [first, last] = counted(axis, with_padding);
-  int64_t count = 0;
-  for (int64_t k = 0; k < axis.kernel; ++k) {
-    const int64_t p = axis.position(o, k);
-    if (p >= first && p < last) ++count;
-  }
-  return count;
 }
 
 // Whether all windows count as many taps. The first and the last count fewest.
@@ -229,12 +192,12 @@ OpDef make_avg_pool2d() noexcept {
   op.name = "AvgPool2d";
   op.role = OpRole::layer;
   op.doc = "Mean of windows of [N, C, H, W]";
-  op.attrs = layer_attrs();
+  op.attrs = avg_pool_attrs(2);
   op.inputs = {input("input")};
   op.outputs = {"output"};
   op.more_traits = more_traits;
   op.schedule = "window";
-  op.infer = infer;
+  op.infer = infer_pool;
   op.lower = lower;
   op.gradient = gradient;
   op.reference = reference;
@@ -245,7 +208,7 @@ OpDef make_avg_pool2d_grad() noexcept {
   OpDef op;
   op.name = "AvgPool2dGrad";
   op.doc = "Gradient of AvgPool2d with respect to its input";
-  op.attrs = with_input_extent(layer_attrs());
+  op.attrs = with_input_extent(avg_pool_attrs(2));
   op.inputs = {input("gradient")};
   op.outputs = {"output"};
   op.more_traits = more_traits_grad;

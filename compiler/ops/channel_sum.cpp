@@ -61,6 +61,7 @@ OpDef make_channel_sum() noexcept {
   op.inputs = {input("gradient")};
   op.outputs = {"output"};
   op.traits = kChannelSum;
+  op.schedule = "channel_sum";
   op.infer = infer;
   op.lower = lower;
   op.reference = reference;

@@ -1,7 +1,7 @@
-// ClampGrad, SquareSum, ClipFactor, ScaleGrad: what clip_gradients puts between gradients and
+// LimitGrad, SquareSum, ClipFactor, ScaleGrad: what clip_gradients puts between gradients and
 // updates. Tested by tests/ops/clip_gradients_test.cpp.
 //
-//   ClampGrad   each element, at least -limit and at most limit
+//   LimitGrad   each element, at least -limit and at most limit
 //   SquareSum   the sum of the squares of all elements
 //   ClipFactor  max_norm / (root of the sum of the inputs + 1e-6), at most 1
 //   ScaleGrad   each element times the factor
@@ -35,7 +35,7 @@ void lower_clamp(Lowering& lowering) {
   const std::vector<Var> vars = variables(lowering.output_types[0].rank());
   const auto limit = static_cast<float>(lowering.attrs().real("limit"));
   const Expr x = at(lowering.inputs[0], as_exprs(vars));
-  Func output("clamp_grad");
+  Func output("limit_grad");
   output(vars) = or_nan(x, Halide::clamp(x, -limit, limit));
   lowering.outputs = {output};
 }
@@ -48,9 +48,9 @@ void reference_clamp(ReferenceArgs& args) {
   }
 }
 
-OpDef make_clamp_grad() noexcept {
+OpDef make_limit_grad() noexcept {
   OpDef op;
-  op.name = "ClampGrad";
+  op.name = "LimitGrad";
   op.doc = "A gradient whose elements are limited";
   op.attrs = {
       required(attribute("limit", AttrKind::real, {}, kNotNegative, "the greatest magnitude"))};
@@ -202,7 +202,7 @@ OpDef make_scale_grad() noexcept {
 
 }  // namespace
 
-extern const OpDef clamp_grad = make_clamp_grad();
+extern const OpDef limit_grad = make_limit_grad();
 extern const OpDef square_sum = make_square_sum();
 extern const OpDef clip_factor = make_clip_factor();
 extern const OpDef scale_grad = make_scale_grad();

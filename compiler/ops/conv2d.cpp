@@ -21,28 +21,9 @@ using Halide::Func;
 using Halide::RDom;
 using Halide::Var;
 
-std::vector<AttrSpec> conv_window_attrs() {
-  const std::vector<int64_t> ones = {1, 1};
-  return {
-      required(
-          attribute("kernel_size", AttrKind::pair, {}, kCounts, "height and width of the kernel")),
-      attribute("stride", AttrKind::pair, ones, kCounts, "step between outputs"),
-      padding_attribute(
-          {"same", "valid", "same_upper", "same_lower"},
-          "zeros around the input; \"same\" keeps its size (stride 1 only), "
-          "\"valid\" is 0; ONNX's \"same_upper\" and \"same_lower\" divide it by stride"),
-      attribute("dilation", AttrKind::pair, ones, kCounts,
-                "distance between the taps of the kernel"),
-      attribute("groups", AttrKind::integer, int64_t{1}, kCounts,
-                "parts into which the channels are split; each output sees one part"),
-  };
-}
-
 Window conv_window(const Attrs& attrs, int64_t height, int64_t width) {
-  Window window = window_over(attrs, height, width);
-  set_output_floor(window.y);
-  set_output_floor(window.x);
-  return window;
+  const Axes axes = conv_axes(attrs, {height, width});
+  return {axes[0], axes[1]};
 }
 
 void lower_transposed(Lowering& lowering, const Window& window, const Func& bias) {
@@ -72,64 +53,12 @@ namespace {
 
 const char* const kWeightForm = "[out_channels, in_channels / groups, H, W]";
 
-std::vector<AttrSpec> layer_attrs() {
-  std::vector<AttrSpec> specs = {
-      attribute("in_channels", AttrKind::integer, {}, kCounts, "channels of the input"),
-      required(attribute("out_channels", AttrKind::integer, {}, kCounts, "channels of the output")),
-  };
-  for (AttrSpec& spec : conv_window_attrs()) specs.push_back(std::move(spec));
-  specs.push_back(flag("bias", true, "adds a trained number to each output channel"));
-  return specs;
-}
-
 std::vector<AttrSpec> input_grad_attrs() {
   std::vector<AttrSpec> specs = conv_window_attrs();
   specs.push_back(
       required(attribute("input_height", AttrKind::integer, {}, kCounts, "height of the input")));
   specs.push_back(
       required(attribute("input_width", AttrKind::integer, {}, kCounts, "width of the input")));
-  return specs;
-}
-
-Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm});
-  if (!problems.empty()) return problems;
-  Attrs& attrs = args.attrs;
-  const Shape& in = args.inputs[0].shape;
-  const int64_t groups = attrs.integer("groups");
-  const int64_t channels = attrs.integer("out_channels");
-  for (Diagnostic& problem :
-       settle(attrs, "in_channels", in[1],
-              "the input " + to_string(in) + " has " + std::to_string(in[1]) + " channels")) {
-    problems.push_back(std::move(problem));
-  }
-  for (const auto& [name, count] : {std::pair{"in_channels", in[1]}, {"out_channels", channels}}) {
-    if (count % groups == 0) continue;
-    problems.push_back(error(std::string(name) + " (" + std::to_string(count) +
-                             ") must be a multiple of groups (" + std::to_string(groups) + ")"));
-  }
-  for (Diagnostic& problem : settle_padding(attrs, in[2], in[3])) {
-    problems.push_back(std::move(problem));
-  }
-  if (attrs.is_text("padding")) return problems;
-  const Window window = conv_window(attrs, in[2], in[3]);
-  for (Diagnostic& problem : expect_fit(window)) problems.push_back(std::move(problem));
-  const Shape weight = {channels, in[1] / groups, window.y.kernel, window.x.kernel};
-  if (problems.empty() && is_too_large(weight)) {
-    problems.push_back(error("the weight " + to_string(weight) + " is too large"));
-  }
-  if (!problems.empty()) return problems;
-  return outputs_of({{DType::f32, {in[0], channels, window.y.out, window.x.out}}});
-}
-
-std::vector<ParameterSpec> parameters(const Attrs& attrs, const std::vector<Type>&) {
-  const std::vector<int64_t>& kernel = attrs.integers("kernel_size");
-  const int64_t channels = attrs.integer("out_channels");
-  const int64_t depth = attrs.integer("in_channels") / attrs.integer("groups");
-  const int64_t fan_in = depth * kernel[0] * kernel[1];
-  std::vector<ParameterSpec> specs = {
-      weight_parameter({channels, depth, kernel[0], kernel[1]}, fan_in)};
-  if (attrs.boolean("bias")) specs.push_back(bias_parameter({channels}, fan_in));
   return specs;
 }
 
@@ -190,28 +119,6 @@ std::vector<ValueId> gradient(GradientArgs& args) {
   return result;
 }
 
-void reference(ReferenceArgs& args) {
-  const ReferenceTensor& input = *args.inputs[0];
-  const ReferenceTensor& weight = *args.inputs[1];
-  ReferenceTensor& output = args.outputs[0];
-  const Shape& in = input.shape;
-  const Shape& out = output.shape;
-  if (args.inputs.size() > 2 && args.inputs[2]) {
-    const int64_t pixels = out[2] * out[3];
-    for (int64_t i = 0; i < element_count(out); ++i) {
-      output.data[i] = args.inputs[2]->data[i / pixels % out[1]];
-    }
-  }
-  for_each_product(conv_window(args.attrs, in[2], in[3]), in[0], in[1], out[1],
-                   args.attrs.integer("groups"),
-                   [&](int64_t n, int64_t co, int64_t ci, int64_t k, int64_t oy, int64_t ox,
-                       int64_t ky, int64_t kx, int64_t iy, int64_t ix) {
-                     output.data[index_of(out, n, co, oy, ox)] +=
-                         weight.data[index_of(weight.shape, co, k, ky, kx)] *
-                         input.data[index_of(in, n, ci, iy, ix)];
-                   });
-}
-
 Result<std::vector<Type>> infer_input_grad(InferArgs& args) {
   Diagnostics problems = expect_input(args, 0, "gradient", DType::f32, {kImageForm});
   if (problems.empty()) problems = expect_input(args, 1, "weight", DType::f32, {kWeightForm});
@@ -238,13 +145,9 @@ void reference_input_grad(ReferenceArgs& args) {
   const ReferenceTensor& weight = *args.inputs[1];
   ReferenceTensor& output = args.outputs[0];
   const Shape& in = output.shape;
-  for_each_product(conv_window(args.attrs, in[2], in[3]), in[0], in[1], weight.shape[0],
-                   args.attrs.integer("groups"),
-                   [&](int64_t n, int64_t co, int64_t ci, int64_t k, int64_t oy, int64_t ox,
-                       int64_t ky, int64_t kx, int64_t iy, int64_t ix) {
-                     output.data[index_of(in, n, ci, iy, ix)] +=
-                         weight.data[index_of(weight.shape, co, k, ky, kx)] *
-                         upstream.data[index_of(upstream.shape, n, co, oy, ox)];
+  for_each_product(conv_axes(args.attrs, extents_of(in)), in[0], in[1], weight.shape[0],
+                   args.attrs.integer("groups"), [&](int64_t o, int64_t w, int64_t i) {
+                     output.data[i] += weight.data[w] * upstream.data[o];
                    });
 }
 
@@ -343,13 +246,9 @@ void reference_weight_grad(ReferenceArgs& args) {
   const ReferenceTensor& input = *args.inputs[1];
   ReferenceTensor& output = args.outputs[0];
   const Shape& in = input.shape;
-  for_each_product(conv_window(args.attrs, in[2], in[3]), in[0], in[1], output.shape[0],
-                   args.attrs.integer("groups"),
-                   [&](int64_t n, int64_t co, int64_t ci, int64_t k, int64_t oy, int64_t ox,
-                       int64_t ky, int64_t kx, int64_t iy, int64_t ix) {
-                     output.data[index_of(output.shape, co, k, ky, kx)] +=
-                         upstream.data[index_of(upstream.shape, n, co, oy, ox)] *
-                         input.data[index_of(in, n, ci, iy, ix)];
+  for_each_product(conv_axes(args.attrs, extents_of(in)), in[0], in[1], output.shape[0],
+                   args.attrs.integer("groups"), [&](int64_t o, int64_t w, int64_t i) {
+                     output.data[w] += upstream.data[o] * input.data[i];
                    });
 }
 
@@ -370,16 +269,16 @@ OpDef make_conv2d() noexcept {
   op.name = "Conv2d";
   op.role = OpRole::layer;
   op.doc = "2-D convolution (cross-correlation) of [N, C, H, W]";
-  op.attrs = layer_attrs();
+  op.attrs = conv_layer_attrs(2);
   op.inputs = {input("input"), parameter_input("weight"), optional_parameter_input("bias")};
   op.outputs = {"output"};
   op.traits = kAnchor;
   op.schedule = "conv";
-  op.infer = infer;
-  op.parameters = parameters;
+  op.infer = infer_conv;
+  op.parameters = conv_parameters;
   op.lower = lower;
   op.gradient = gradient;
-  op.reference = reference;
+  op.reference = reference_conv;
   op.flops = flops;
   return op;
 }

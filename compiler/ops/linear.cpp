@@ -3,6 +3,7 @@
 //   Linear            output(n, m) = bias(m) + sum over k of weight(m, k) * input(n, k)
 //   LinearInputGrad   output(n, k) = sum over m of weight(m, k) * gradient(n, m)
 //   LinearWeightGrad  output(m, k) = sum over n of gradient(n, m) * input(n, k)
+#include "compiler/ops/expansion.h"
 #include "compiler/ops/exprs.h"
 #include "compiler/ops/rules.h"
 
@@ -15,21 +16,37 @@ using Halide::RDom;
 using Halide::Var;
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  if (is_given(args, 0) && args.inputs[0].rank() != 2) {
-    return error("the input must be [N, in_features], but is " + to_string(args.inputs[0].shape) +
-                 (args.inputs[0].rank() > 2 ? "; put a Flatten before it" : ""));
+  if (is_given(args, 0) && args.inputs[0].rank() < 2) {
+    return error("the input must be [N, ..., in_features], but is " +
+                 to_string(args.inputs[0].shape));
   }
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {"[N, in_features]"});
+  Diagnostics problems = expect_input(args, 0, "input", DType::f32);
   if (!problems.empty()) return problems;
   const Shape& in = args.inputs[0].shape;
-  problems = settle(args.attrs, "in_features", in[1],
-                    "the input " + to_string(in) + " has " + std::to_string(in[1]) + " features");
+  const std::string flat = in.size() == 4 ? "; a Flatten before it joins all but the batch" : "";
+  problems = settle(
+      args.attrs, "in_features", in.back(),
+      "the input " + to_string(in) + " has " + std::to_string(in.back()) + " features" + flat);
   if (!problems.empty()) return problems;
   const int64_t features = args.attrs.integer("out_features");
-  if (is_too_large({features, in[1]})) {
-    return error("the weight " + to_string(Shape{features, in[1]}) + " is too large");
+  if (is_too_large({features, in.back()})) {
+    return error("the weight " + to_string(Shape{features, in.back()}) + " is too large");
   }
-  return outputs_of({{DType::f32, {in[0], features}}});
+  Shape out = in;
+  out.back() = features;
+  return outputs_of({{DType::f32, out}});
+}
+
+// [N, ..., in_features] as rows.
+std::vector<ValueId> expand(Graph& graph, const Node& node) {
+  const Shape in = graph.type(node.inputs[0]).shape;
+  const Shape out = graph.type(node.outputs[0]).shape;
+  if (in.size() == 2) return {};
+  const ValueId rows = view_of(graph, node.inputs[0], {element_count(in) / in.back(), in.back()},
+                               node.name + ".rows");
+  const ValueId result =
+      graph.add("Linear", node.name, node.attrs, {rows, node.inputs[1], node.inputs[2]})[0];
+  return {view_of(graph, result, out, node.name + ".output")};
 }
 
 std::vector<ParameterSpec> parameters(const Attrs& attrs, const std::vector<Type>&) {
@@ -77,7 +94,8 @@ std::vector<ValueId> gradient(GradientArgs& args) {
 void reference(ReferenceArgs& args) {
   const ReferenceTensor& input = *args.inputs[0];
   const ReferenceTensor& weight = *args.inputs[1];
-  const int64_t batch = input.shape[0], in = input.shape[1], out = weight.shape[0];
+  const int64_t in = input.shape.back(), out = weight.shape[0];
+  const int64_t batch = element_count(input.shape) / in;
   for (int64_t n = 0; n < batch; ++n) {
     for (int64_t m = 0; m < out; ++m) {
       double sum = args.inputs.size() > 2 && args.inputs[2] ? args.inputs[2]->data[m] : 0;
@@ -188,7 +206,7 @@ OpDef make_linear() noexcept {
   OpDef op;
   op.name = "Linear";
   op.role = OpRole::layer;
-  op.doc = "Fully connected layer: input times the transposed weight, plus bias";
+  op.doc = "Fully connected layer: rows of the input times the transposed weight, plus bias";
   op.attrs = {
       attribute("in_features", AttrKind::integer, {}, kCounts, "features of the input"),
       required(attribute("out_features", AttrKind::integer, {}, kCounts, "features of the output")),
@@ -200,6 +218,7 @@ OpDef make_linear() noexcept {
   op.schedule = "linear";
   op.infer = infer;
   op.parameters = parameters;
+  op.expand = expand;
   op.lower = lower;
   op.gradient = gradient;
   op.reference = reference;

@@ -18,21 +18,13 @@ using Halide::RDom;
 using Halide::Tuple;
 using Halide::Var;
 
-std::vector<AttrSpec> layer_attrs() {
-  return pool_attrs("margin around the input that never wins, smaller than the window");
-}
-
 DType index_type(const Window& window) { return window.taps() > 255 ? DType::i32 : DType::u8; }
 
 Result<std::vector<Type>> infer(InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kImageForm});
-  if (!problems.empty()) return problems;
-  const Shape& in = args.inputs[0].shape;
-  problems = settle_pool(args.attrs, in);
-  if (!problems.empty()) return problems;
-  const Window window = pool_window(args.attrs, in[2], in[3]);
-  const Shape out = {in[0], in[1], window.y.out, window.x.out};
-  return outputs_of({{DType::f32, out}, {index_type(window), out}});
+  Result<std::vector<Type>> types = infer_pool(args);
+  if (!types) return types;
+  types->push_back({index_type(window_of(args.attrs)), (*types)[0].shape});
+  return types;
 }
 
 uint32_t more_traits(const Attrs& attrs, const std::vector<Type>& inputs) {
@@ -190,7 +182,7 @@ OpDef make_max_pool2d() noexcept {
   op.name = "MaxPool2d";
   op.role = OpRole::layer;
   op.doc = "Maximum over windows of [N, C, H, W]";
-  op.attrs = layer_attrs();
+  op.attrs = max_pool_attrs(2);
   op.inputs = {input("input")};
   op.outputs = {"output", "index"};
   op.traits = kSelectsMaximum;
@@ -207,7 +199,7 @@ OpDef make_max_pool2d_grad() noexcept {
   OpDef op;
   op.name = "MaxPool2dGrad";
   op.doc = "Gradient of MaxPool2d with respect to its input, from the winning taps";
-  op.attrs = with_input_extent(layer_attrs());
+  op.attrs = with_input_extent(max_pool_attrs(2));
   op.inputs = {input("gradient"), input("index")};
   op.outputs = {"output"};
   op.traits = kSumPreserving;

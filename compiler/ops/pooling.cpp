@@ -14,38 +14,6 @@ namespace {
 
 constexpr int64_t kMostUnrolledWindows = 16;
 
-// PyTorch's pooling_output_shape: with ceil_mode, a last window that starts in the padding after
-// the input is dropped again.
-void set_output(WindowAxis& axis, bool ceil_mode) {
-  if (!ceil_mode) {
-    set_output_floor(axis);
-    return;
-  }
-  const int64_t room = axis.in + axis.before + axis.after - axis.span() + axis.stride - 1;
-  axis.out = room < 0 ? 0 : room / axis.stride + 1;
-  if ((axis.out - 1) * axis.stride >= axis.in + axis.before) --axis.out;
-}
-
-// The first tap of output `o` that is not in the padding before the input.
-int64_t first_tap(const WindowAxis& axis, int64_t o) {
-  const int64_t p = axis.position(o, 0);
-  return p >= 0 ? 0 : (-p + axis.dilation - 1) / axis.dilation;
-}
-
-// Whether each window has a tap inside the input. Windows that start inside do.
-bool covers_input(const WindowAxis& axis) {
-  for (int64_t o = 0; o < axis.out && axis.position(o, 0) < 0; ++o) {
-    const int64_t k = first_tap(axis, o);
-    if (k >= axis.kernel || !axis.is_inside(axis.position(o, k))) return false;
-  }
-  return true;
-}
-
-bool is_smaller_than_window(const std::vector<int64_t>& padding, const Window& window) {
-  const int64_t y = window.y.span(), x = window.x.span();
-  return padding[0] < y && padding[1] < x && padding[2] < y && padding[3] < x;
-}
-
 // Windows that read one position of the input.
 int64_t windows_per_position(const WindowAxis& axis) {
   return (axis.span() + axis.stride - 1) / axis.stride;
@@ -71,19 +39,6 @@ WindowReader reader(const WindowAxis& axis, const Expr& p, const Expr& back) {
 
 }  // namespace
 
-std::vector<AttrSpec> pool_attrs(const std::string& padding_doc) {
-  return {
-      required(
-          attribute("kernel_size", AttrKind::pair, {}, kCounts, "height and width of the window")),
-      attribute("stride", AttrKind::pair, {}, kCounts,
-                "step between windows; default: kernel_size"),
-      padding_attribute({"valid", "same_upper", "same_lower"}, padding_doc),
-      attribute("dilation", AttrKind::pair, std::vector<int64_t>{1, 1}, kCounts,
-                "distance between the taps of a window"),
-      flag("ceil_mode", false, "keeps a last window that reaches beyond the padded input"),
-  };
-}
-
 std::vector<AttrSpec> with_input_extent(std::vector<AttrSpec> specs) {
   specs.push_back(
       required(attribute("input_height", AttrKind::integer, {}, kCounts, "height of the input")));
@@ -98,34 +53,9 @@ Attrs with_input_extent(Attrs attrs, const Shape& input) {
   return attrs;
 }
 
-Diagnostics settle_pool(Attrs& attrs, const Shape& input) {
-  const std::vector<int64_t> kernel = attrs.integers("kernel_size");
-  if (!attrs.has("stride")) attrs.set("stride", kernel);
-  Diagnostics problems = settle_padding(attrs, input[2], input[3]);
-  if (!problems.empty()) return problems;
-  const Window window = pool_window(attrs, input[2], input[3]);
-  const std::vector<int64_t>& padding = attrs.integers("padding");
-  if (!is_smaller_than_window(padding, window)) {
-    const bool dilated = window.y.dilation > 1 || window.x.dilation > 1;
-    return {error("padding is " + to_string(padding) + ", but must be smaller than kernel_size " +
-                  to_string(kernel) +
-                  (dilated ? ", dilated to " + to_string(Shape{window.y.span(), window.x.span()})
-                           : std::string()))};
-  }
-  problems = expect_fit(window);
-  if (problems.empty() && (!covers_input(window.y) || !covers_input(window.x))) {
-    problems.push_back(error("a window with kernel_size " + to_string(kernel) + " and dilation " +
-                             to_string(attrs.integers("dilation")) +
-                             " covers nothing but padding of the input " + to_string(input)));
-  }
-  return problems;
-}
-
 Window pool_window(const Attrs& attrs, int64_t height, int64_t width) {
-  Window window = window_over(attrs, height, width);
-  set_output(window.y, attrs.boolean("ceil_mode"));
-  set_output(window.x, attrs.boolean("ceil_mode"));
-  return window;
+  const Axes axes = pool_axes(attrs, {height, width});
+  return {axes[0], axes[1]};
 }
 
 Expr first_tap(const WindowAxis& axis, const Expr& o) {

@@ -1,5 +1,4 @@
-// What pooling layers share: attributes, the windows that PyTorch and ONNX choose, and the windows
-// that read a position.
+// How images are pooled, in compiled code: windows, and the windows that read a position.
 #pragma once
 #include <Halide.h>
 
@@ -8,21 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "compiler/ops/rules.h"
+#include "compiler/ops/pool_axes.h"
 #include "compiler/ops/window.h"
 
 namespace cnnc {
 
-// kernel_size, stride, padding, dilation and ceil_mode.
-[[nodiscard]] std::vector<AttrSpec> pool_attrs(const std::string& padding_doc);
-// The same specs with those of the input's height and width, for gradients.
+// The specs with those of the input's height and width, for gradients.
 [[nodiscard]] std::vector<AttrSpec> with_input_extent(std::vector<AttrSpec> specs);
 // A node's attributes with the height and width of an input of that shape, for its gradient.
 [[nodiscard]] Attrs with_input_extent(Attrs attrs, const Shape& input);
 
-// Settles stride and padding for an input of that height and width, and says what is wrong: every
-// window must have a tap inside the input.
-[[nodiscard]] Diagnostics settle_pool(Attrs& attrs, const Shape& input);
 // The windows; padding in numbers.
 [[nodiscard]] Window pool_window(const Attrs& attrs, int64_t height, int64_t width);
 

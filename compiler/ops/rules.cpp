@@ -44,6 +44,16 @@ AttrSpec flag(std::string name, bool fallback, std::string doc) {
   return attribute(std::move(name), AttrKind::boolean, fallback, {}, std::move(doc));
 }
 
+AttrSpec per_axis(std::string name, size_t axes, std::optional<int64_t> fallback, Range range,
+                  std::string doc) {
+  AttrValue value;
+  if (fallback) value = std::vector<int64_t>(axes, *fallback);
+  AttrSpec spec =
+      attribute(std::move(name), AttrKind::pair, std::move(value), range, std::move(doc));
+  spec.axes = axes;
+  return spec;
+}
+
 AttrSpec choice(std::string name, std::string fallback, std::vector<std::string> choices,
                 std::string doc) {
   AttrSpec spec =

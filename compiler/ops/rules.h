@@ -7,6 +7,7 @@
 // says; everything else, inputs above all, it checks itself.
 #pragma once
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ namespace cnnc {
 
 // The forms of activations.
 constexpr const char* kImageForm = "[N, C, H, W]";
+constexpr const char* kSequenceForm = "[N, C, L]";
+constexpr const char* kVolumeForm = "[N, C, D, H, W]";
 constexpr const char* kRowForm = "[N, C]";
 
 // Inclusive bounds of every number of an attribute.
@@ -34,6 +37,9 @@ constexpr Range kNotNegative{0, std::numeric_limits<double>::infinity()};
 // The same, but it must be given.
 [[nodiscard]] AttrSpec required(AttrSpec spec);
 [[nodiscard]] AttrSpec flag(std::string name, bool fallback, std::string doc);
+// A pair with a number for each of so many axes: by default `fallback`, or none.
+[[nodiscard]] AttrSpec per_axis(std::string name, size_t axes, std::optional<int64_t> fallback,
+                                Range range, std::string doc);
 [[nodiscard]] AttrSpec choice(std::string name, std::string fallback,
                               std::vector<std::string> choices, std::string doc);
 

@@ -17,7 +17,11 @@ Graph add_optimizer(Graph graph, const OpDef& optimizer, const Attrs& attrs,
     const Type type = graph.type(parameters[i]);
     std::vector<ValueId> inputs = {parameters[i]};
     for (const ParameterSpec& state : optimizer.parameters(all, {type})) {
-      inputs.push_back(graph.add_state(name + "." + state.name, {DType::f32, state.shape}));
+      const ValueId id = graph.add_state(name + "." + state.name, {DType::f32, state.shape});
+      if (state.shape == type.shape) {
+        graph.values[id].init.shape = graph.values[parameters[i]].init.shape;
+      }
+      inputs.push_back(id);
     }
     inputs.resize(optimizer.outputs.size(), kNoValue);  // slots of states that are not kept
     inputs.insert(inputs.end(), {gradients[i], learning_rate, step});

@@ -17,7 +17,7 @@ Graph clip_gradients(Graph graph, std::vector<ValueId>& gradients, double most_v
   if (most_value > 0) {
     Attrs attrs;
     attrs.set("limit", most_value);
-    rewrite("ClampGrad", ".clamped", attrs, {});
+    rewrite("LimitGrad", ".clamped", attrs, {});
   }
   if (most_norm > 0) {
     std::vector<ValueId> sums;

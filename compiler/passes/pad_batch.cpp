@@ -32,4 +32,25 @@ Graph pad_batch(Graph graph, int64_t batch, int64_t rows, const std::string& ima
   return padded;
 }
 
+Diagnostics mixes_of_batch(const Graph& graph) {
+  std::vector<bool> depends(graph.values.size());
+  for (ValueId id : graph.inputs) depends[id] = true;
+  Diagnostics problems;
+  for (const Node& node : graph.nodes) {
+    bool reads = false;
+    for (ValueId id : node.inputs) reads = reads || (id != kNoValue && depends[id]);
+    if (!reads) continue;
+    for (ValueId id : node.outputs) depends[id] = true;
+    if (!node.has(kMixesBatch)) continue;
+    problems.push_back(error(node.op->name + " \"" + node.name + "\" turns " +
+                             to_string(graph.type(node.inputs[0]).shape) + " into " +
+                             to_string(graph.type(node.outputs[0]).shape) +
+                             ", which moves elements from one image to another: a batch that is "
+                             "trained or evaluated is padded, and dimension 0 must stay as it is"));
+    problems.back().span = node.span;
+    problems.back().pointer = node.pointer;
+  }
+  return problems;
+}
+
 }  // namespace cnnc

@@ -12,8 +12,19 @@
 
 namespace cnnc {
 
+// Puts the ops that compute a layer in its place, where it has an `expand`. Outputs of the graph
+// among its results become those of the ops.
+[[nodiscard]] Graph expand_layers(Graph graph);
+
+// View(View(x)) -> View(x), or x itself where that is what the second view makes of it again.
+[[nodiscard]] Graph join_views(Graph graph);
+
 // Removes kTrainingOnly nodes: in inference their first input is their result.
 [[nodiscard]] Graph drop_training_only(Graph graph);
+
+// Replaces nodes that kernels do not compute as they are by those that OpDef::decompose makes. After
+// differentiate: their gradients are rules of their own.
+[[nodiscard]] Graph decompose_nodes(Graph graph);
 
 // Gives each kTrainingOnly node `seed` as its last input and a number of its own as "stream", so
 // that each draws other random numbers. Before differentiate, so that gradients draw the same.
@@ -85,6 +96,10 @@ struct Gradients {
 // `batch` images and an input `count`, i32[1]: how many of them count.
 [[nodiscard]] Graph pad_batch(Graph graph, int64_t batch, int64_t rows, const std::string& images,
                               const std::string& count);
+
+// The layers that may not read a padded batch: those that depend on an input of the graph and are
+// kMixesBatch, as errors.
+[[nodiscard]] Diagnostics mixes_of_batch(const Graph& graph);
 
 // For networks with one input and one output, what a caller hands over and gets:
 // * pixels as bytes, from 0 to 255, in place of floats from 0 to 1;

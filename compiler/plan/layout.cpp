@@ -70,12 +70,14 @@ std::vector<int64_t> strides(const Shape& shape, Layout layout) {
   std::vector<int64_t> result(shape.size());
   const std::vector<size_t> order = memory_order(shape.size(), layout);
   int64_t stride = 1;
-  const bool is_image = shape.size() == 4;
+  const bool is_image = shape.size() > 2;
   for (auto d = order.rbegin(); d != order.rend(); ++d) {
     const bool channels = layout == Layout::batch_innermost && is_image && *d == 1;
     if (channels && shape[1] > 1 && share_few_sets(stride)) stride += shape[0];
-    const bool pixels = layout == Layout::channels_last && is_image && *d == 3;
-    if (pixels && shape[2] * shape[3] > 1 && begin_in_one_set(stride)) stride += kCacheLine;
+    const bool pixels = layout == Layout::channels_last && is_image && *d + 1 == shape.size();
+    if (pixels && element_count(shape) > shape[0] * shape[1] && begin_in_one_set(stride)) {
+      stride += kCacheLine;
+    }
     result[*d] = stride;
     stride *= shape[*d];
   }
@@ -101,6 +103,14 @@ std::vector<Layout> value_layouts(const Graph& graph, Layout layout) {
     row_major[id] = graph.values[id].kind != ValueKind::result || graph.values[id].type.rank() < 2;
   }
   for (ValueId id : graph.outputs) row_major[id] = true;
+  // A view of a parameter is free if it is row-major, too; and so is one of the caller's input, but
+  // vectors of the batch had to be gathered from it again and again.
+  for (const Node& node : graph.nodes) {
+    if (!node.has(kView)) continue;
+    const ValueKind kind = graph.values[node.inputs[0]].kind;
+    const bool gathers = kind == ValueKind::input && layout == Layout::batch_innermost;
+    if (kind != ValueKind::result && !gathers) row_major[node.outputs[0]] = true;
+  }
   // Backwards: what flows elementwise into an update of a parameter has the parameter's layout.
   std::vector<bool> parameter_like(graph.values.size());
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {

@@ -12,8 +12,8 @@
 namespace cnnc {
 
 // The layout of each value. Row-major: what a caller sees (inputs, outputs), parameters and states,
-// their in-place updates, values of their shape on the way into such an update (gradients), and
-// every value of a rank other than 2 and 4. All others: `layout`.
+// their in-place updates, values of their shape on the way into such an update (gradients), views
+// of these, and every value without a batch. All others: `layout`.
 [[nodiscard]] std::vector<Layout> value_layouts(const Graph& graph, Layout layout);
 
 // Whether both lay the same elements, counted in row-major order, in the same order.

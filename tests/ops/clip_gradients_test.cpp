@@ -1,4 +1,4 @@
-// ClampGrad, SquareSum, ClipFactor, ScaleGrad.
+// LimitGrad, SquareSum, ClipFactor, ScaleGrad.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -16,7 +16,7 @@ const double inf = std::numeric_limits<double>::infinity();
 }  // namespace
 
 TEST_CASE("what clips gradients infers its outputs and says what is wrong", "[clip_gradients]") {
-  CHECK(outcome_of("ClampGrad", limit(1), {f32({4, 3})}) == "f32[4, 3]");
+  CHECK(outcome_of("LimitGrad", limit(1), {f32({4, 3})}) == "f32[4, 3]");
   CHECK(outcome_of("SquareSum", {}, {f32({4, 3, 2, 2})}) == "f32[1]");
   CHECK(outcome_of("SquareSum", {}, {i32({4})}) == "the input must be f32, but is i32[4]");
   CHECK(outcome_of("ClipFactor", max_norm(1), {f32({1}), f32({1})}) == "f32[1]");
@@ -31,7 +31,7 @@ TEST_CASE("what clips gradients computes what its references compute", "[clip_gr
   INFO("seed 1");
   for (const Shape& shape : {Shape{5}, Shape{3, 7}, Shape{2, 3, 3, 2}}) {
     const ReferenceTensor g = random_tensor(shape, random);
-    check_lowering("ClampGrad", limit(0.25), {g});
+    check_lowering("LimitGrad", limit(0.25), {g});
     check_lowering("SquareSum", {}, {g});
     check_lowering("ScaleGrad", {}, {g, tensor({1}, {0.375})});
   }
@@ -53,11 +53,11 @@ TEST_CASE("ClipFactor of known values", "[clip_gradients]") {
   CHECK(std::isnan(factor(1, nan, 0)));
 }
 
-TEST_CASE("ClampGrad cuts infinity and keeps NaN", "[clip_gradients]") {
+TEST_CASE("LimitGrad cuts infinity and keeps NaN", "[clip_gradients]") {
   CompileOptions vectors;
   vectors.vector = 4;
   const std::vector<double> found =
-      run_compiled("ClampGrad", limit(2), {tensor({4}, {inf, -inf, nan, 1})}, vectors)[0].data;
+      run_compiled("LimitGrad", limit(2), {tensor({4}, {inf, -inf, nan, 1})}, vectors)[0].data;
   CHECK(found[0] == 2);
   CHECK(found[1] == -2);
   CHECK(std::isnan(found[2]));

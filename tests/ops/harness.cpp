@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "compiler/ops/lowering.h"
+#include "compiler/passes/passes.h"
 
 namespace cnnc {
 namespace {
@@ -92,43 +93,106 @@ ReferenceTensor tensor_of(const Type& type, const Halide::Buffer<>& buffer) {
   return result;
 }
 
-std::vector<ReferenceTensor> compile_and_run(const SingleNode& single,
+Halide::Func operand_func(const Type& type, const ReferenceTensor& tensor) {
+  Halide::Buffer<> buffer = buffer_of(type, tensor);
+  Halide::Func func("operand");
+  const std::vector<Halide::Var> vars = variables(type.rank());
+  func(vars) = buffer(std::vector<Halide::Expr>(vars.begin(), vars.end()));
+  return func;
+}
+
+// The graph's outputs, computed by one pipeline in which each node is computed as a whole.
+std::vector<ReferenceTensor> compile_and_run(const Graph& graph, const GivenValues& given,
                                              const CompileOptions& options) {
-  const Node& node = single.graph.nodes[0];
-  const std::vector<Type> input_types = single.graph.types(node.inputs);
-  const std::vector<Type> output_types = single.graph.types(node.outputs);
-  Lowering lowering{node, input_types, output_types};
-  lowering.lanes = options.lanes;
-  lowering.pack_width = options.pack_width;
-  lowering.chunk_rows = options.chunk_rows;
-  lowering.band_rows = options.band_rows;
-  lowering.separates_border = options.separates_border;
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    lowering.inputs.emplace_back();
-    if (node.inputs[i] == kNoValue) continue;
-    Halide::Buffer<> buffer = buffer_of(input_types[i], single.given.at(node.inputs[i]));
-    lowering.inputs.back() = Halide::Func("operand");
-    const std::vector<Halide::Var> vars = variables(input_types[i].rank());
-    lowering.inputs.back()(vars) = buffer(std::vector<Halide::Expr>(vars.begin(), vars.end()));
+  std::map<ValueId, Halide::Func> funcs;
+  for (const auto& [id, tensor] : given) funcs[id] = operand_func(graph.type(id), tensor);
+  for (const Node& node : graph.nodes) {
+    const std::vector<Type> input_types = graph.types(node.inputs);
+    const std::vector<Type> output_types = graph.types(node.outputs);
+    Lowering lowering{node, input_types, output_types};
+    lowering.lanes = options.lanes;
+    lowering.pack_width = options.pack_width;
+    lowering.chunk_rows = options.chunk_rows;
+    lowering.band_rows = options.band_rows;
+    lowering.separates_border = options.separates_border;
+    for (ValueId id : node.inputs) {
+      lowering.inputs.push_back(id == kNoValue ? Halide::Func() : funcs.at(id));
+    }
+    node.op->lower(lowering);
+    for (auto& [name, stage] : lowering.stages) stage.compute_root();
+    for (size_t k = 0; k < node.outputs.size(); ++k) {
+      if (graph.nodes.size() > 1) lowering.outputs[k].compute_root();
+      funcs[node.outputs[k]] = lowering.outputs[k];
+    }
   }
-  node.op->lower(lowering);
-  for (auto& [name, stage] : lowering.stages) stage.compute_root();
   std::vector<Halide::Buffer<>> buffers;
-  for (size_t i = 0; i < output_types.size(); ++i) {
-    buffers.emplace_back(halide_type(output_types[i].dtype), reversed(output_types[i].shape));
+  std::vector<Halide::Func> outputs;
+  for (ValueId id : graph.outputs) {
+    const Type& type = graph.type(id);
+    buffers.emplace_back(halide_type(type.dtype), reversed(type.shape));
+    outputs.push_back(funcs.at(id));
     if (options.vector == 0) continue;
-    lowering.outputs[i].vectorize(variables(output_types[i].rank())[0], options.vector,
-                                  Halide::TailStrategy::GuardWithIf);
+    outputs.back().vectorize(variables(type.rank())[0], options.vector,
+                             Halide::TailStrategy::GuardWithIf);
   }
-  Halide::Pipeline(lowering.outputs)
-      .realize(Halide::Realization(buffers), Halide::get_jit_target_from_environment().with_feature(
-                                                 Halide::Target::CheckUnsafePromises));
+  Halide::Pipeline(outputs).realize(
+      Halide::Realization(buffers),
+      Halide::get_jit_target_from_environment().with_feature(Halide::Target::CheckUnsafePromises));
   std::vector<ReferenceTensor> results;
   results.reserve(buffers.size());
   for (size_t i = 0; i < buffers.size(); ++i) {
-    results.push_back(tensor_of(output_types[i], buffers[i]));
+    results.push_back(tensor_of(graph.type(graph.outputs[i]), buffers[i]));
   }
   return results;
+}
+
+std::vector<ReferenceTensor> compiled_or_failed(const std::string& name, const Graph& graph,
+                                                const GivenValues& given,
+                                                const CompileOptions& options) {
+  try {
+    return compile_and_run(graph, given, options);
+  } catch (const Halide::Error& e) {  // which Catch cannot print
+    FAIL(name << ": " << e.what());
+  }
+  return {};
+}
+
+// The gradients of the inputs of a node that other ops compute, which take its place.
+std::vector<ValueId> gradients_of_expanded(Graph& graph, ValueId upstream,
+                                           const std::vector<bool>& wanted) {
+  const std::vector<ValueId> inputs = graph.nodes[0].inputs;
+  graph = expand_layers(std::move(graph));
+  std::vector<ValueId> asked;
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    if (wanted[k]) asked.push_back(inputs[k]);
+  }
+  const ValueId output = graph.outputs[0];
+  Result<Gradients> result = differentiate(std::move(graph), {output}, {upstream}, asked);
+  REQUIRE(result.ok());
+  graph = std::move(result->graph);
+  std::vector<ValueId> gradients(inputs.size(), kNoValue);
+  for (size_t k = 0, next = 0; k < inputs.size(); ++k) {
+    if (wanted[k]) gradients[k] = result->of[next++];
+  }
+  return gradients;
+}
+
+// Checks that compiled code computes what the references compute.
+void check_compiled(Graph graph, const std::vector<ValueId>& outputs, const GivenValues& given,
+                    const std::vector<ReferenceTensor>& wanted) {
+  graph.outputs.clear();
+  for (ValueId id : outputs) {
+    if (id != kNoValue) graph.outputs.push_back(id);
+  }
+  graph = eliminate_dead(std::move(graph));
+  GivenValues used;
+  for (const Node& node : graph.nodes) {
+    for (ValueId id : node.inputs) {
+      if (given.count(id) != 0) used[id] = given.at(id);
+    }
+  }
+  const std::vector<ReferenceTensor> found = compiled_or_failed("gradients", graph, used, {});
+  for (size_t i = 0; i < found.size(); ++i) check_equal(found[i], wanted[graph.outputs[i]], 1e-4);
 }
 
 double weighted_sum(const ReferenceTensor& tensor, const ReferenceTensor& weights) {
@@ -216,12 +280,7 @@ std::vector<ReferenceTensor> run_compiled(const std::string& op, const Attrs& at
                                           const std::vector<Operand>& inputs,
                                           const CompileOptions& options) {
   const SingleNode single = single_node(op, attrs, inputs);
-  try {
-    return compile_and_run(single, options);
-  } catch (const Halide::Error& e) {  // which Catch cannot print
-    FAIL(op << ": " << e.what());
-  }
-  return {};
+  return compiled_or_failed(op, expand_layers(single.graph), single.given, options);
 }
 
 void check_equal(const ReferenceTensor& found, const ReferenceTensor& wanted, double tolerance) {
@@ -268,9 +327,15 @@ void check_gradient(const std::string& op, const Attrs& attrs, const std::vector
     wanted.push_back(!operand.value.shape.empty() && operand.dtype == DType::f32);
   }
   const Node node = graph.nodes[0];
-  REQUIRE(node.op->gradient != nullptr);
-  GradientArgs args{graph, graph.nodes[0], output_gradients, wanted};
-  const std::vector<ValueId> gradients = node.op->gradient(args);
+  const bool expands = expand_layers(forward).nodes[0].op != node.op;
+  std::vector<ValueId> gradients;
+  if (expands) {
+    gradients = gradients_of_expanded(graph, upstream, wanted);
+  } else {
+    REQUIRE(node.op->gradient != nullptr);
+    GradientArgs args{graph, graph.nodes[0], output_gradients, wanted};
+    gradients = node.op->gradient(args);
+  }
   REQUIRE(gradients.size() == inputs.size());
   REQUIRE(verify(graph).empty());
   GivenValues given = single.given;
@@ -299,6 +364,10 @@ void check_gradient(const std::string& op, const Attrs& attrs, const std::vector
         REQUIRE(gradient.data[i] == slope);
       }
     }
+  }
+  if (expands) {
+    check_compiled(graph, gradients, given, values);
+    return;
   }
   // Nobody asks, or nothing flows back: no nodes.
   const size_t before = graph.nodes.size();

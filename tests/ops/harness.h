@@ -3,6 +3,7 @@
 //   infer     outcome_of(...): the types of the outputs, or the messages
 //   lower     check_lowering(...): compiled code against the reference, over row-major buffers
 //   gradient  check_gradient(...): the gradient rule against central differences, all in double
+//   expand    the same functions, for the ops that take the place of such a node
 #pragma once
 #include <random>
 #include <string>

@@ -30,15 +30,14 @@ Attrs with(int64_t out) { return attrs_of({{"out_features", out}}); }
 TEST_CASE("Linear infers its output", "[linear]") {
   CHECK(outcome_of("Linear", with(10), {f32({64, 512})}) == "f32[64, 10]");
   CHECK(inferred("Linear", with(10), {f32({64, 512})}).integer("in_features") == 512);
+  CHECK(outcome_of("Linear", with(10), {f32({64, 3, 2, 512})}) == "f32[64, 3, 2, 10]");
 }
 
 TEST_CASE("Linear says what is wrong", "[linear]") {
   Attrs attrs = with(10);
-  CHECK(outcome_of("Linear", attrs, {f32({64, 64, 7, 7})}) ==
-        "the input must be [N, in_features], but is [64, 64, 7, 7]; put a Flatten before it");
   CHECK(outcome_of("Linear", attrs, {f32({64})}) ==
-        "the input must be [N, in_features], but is [64]");
-  CHECK(outcome_of("Linear", attrs, {}) == "needs an input \"input\" [N, in_features]");
+        "the input must be [N, ..., in_features], but is [64]");
+  CHECK(outcome_of("Linear", attrs, {}) == "needs an input \"input\" of 1 to 6 dimensions");
   CHECK(outcome_of("Linear", attrs, {i32({64, 10})}) ==
         "the input must be f32, but is i32[64, 10]");
   CHECK(outcome_of("Linear", with(2000000), {f32({1, 2000})}) ==
@@ -46,6 +45,9 @@ TEST_CASE("Linear says what is wrong", "[linear]") {
   attrs.set("in_features", number(3136));
   CHECK(outcome_of("Linear", attrs, {f32({64, 1024})}) ==
         "in_features is 3136, but the input [64, 1024] has 1024 features");
+  CHECK(outcome_of("Linear", attrs, {f32({64, 64, 7, 7})}) ==
+        "in_features is 3136, but the input [64, 64, 7, 7] has 7 features; a Flatten before it "
+        "joins all but the batch");
 }
 
 TEST_CASE("Linear has PyTorch's parameters", "[linear]") {
@@ -87,6 +89,20 @@ TEST_CASE("The gradient ops of Linear check their inputs", "[linear]") {
         "the gradient must be f32[4, 10], but is f32[3, 10]");
   CHECK(find_op("LinearWeightGrad")->flops({}, {f32({4, 10}), f32({4, 7})}, {f32({10, 7})}) == 560);
   CHECK(find_op("Linear")->flops({}, {f32({4, 7}), f32({10, 7})}, {f32({4, 10})}) == 560);
+}
+
+TEST_CASE("Linear takes the rows of any tensor", "[linear][gradient]") {
+  std::mt19937 random(3);
+  for (const Shape& shape : {Shape{2, 3, 4}, Shape{2, 1, 3, 4}, Shape{1, 2, 2, 1, 5}}) {
+    INFO(to_string(shape));
+    for (const bool bias : {true, false}) {
+      const std::vector<Operand> inputs = {random_tensor(shape, random),
+                                           random_tensor({3, shape.back()}, random),
+                                           bias ? random_tensor({3}, random) : absent()};
+      check_lowering("Linear", with(3), inputs);
+      check_gradient("Linear", with(3), inputs);
+    }
+  }
 }
 
 TEST_CASE("Linear's gradient rule agrees with finite differences", "[linear][gradient]") {

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "compiler/plan/memory.h"
 #include "tests/plan/toy.h"
 
 namespace cnnc {
@@ -25,6 +26,15 @@ TEST_CASE("channels that would share few sets of a cache lie a pixel further apa
   CHECK(storage_bytes({DType::f32, {16, 3, 8, 8}}, layout) == 4 * 3 * 1040);
   CHECK(storage_bytes({DType::u8, {16, 3, 8, 8}}, layout) == 3 * 1040);
   CHECK(storage_bytes({DType::f32, {16, 3, 8, 8}}, Layout::row_major) == 4 * 3 * 1024);
+}
+
+TEST_CASE("sequences and volumes lie as images do") {
+  for (const Layout layout : {Layout::batch_innermost, Layout::channels_last}) {
+    for (const int64_t channels : {3, 512}) {
+      CHECK(same_order({16, channels, 64}, layout, {16, channels, 1, 64}, layout));
+      CHECK(same_order({16, channels, 4, 8, 2}, layout, {16, channels, 4, 16}, layout));
+    }
+  }
 }
 
 TEST_CASE("pixels that would begin in one set of a cache lie a line further apart") {
@@ -69,6 +79,20 @@ TEST_CASE("a view between the caller's layout and another is a copy") {
   CHECK(is_free_view(g.graph, view, Layout::row_major));
   CHECK_FALSE(is_free_view(g.graph, view, Layout::batch_innermost));
   CHECK(is_free_view(g.graph, view, Layout::channels_last));  // [N, F] is row-major there
+}
+
+TEST_CASE("views of parameters are free, and so are those of inputs without vectors of the batch") {
+  ToyGraph g;
+  const ValueId x = g.input("x", {4, 3, 5, 7});
+  const ValueId p = g.parameter("p", {4, 3, 5, 7});
+  const ValueId of_input = g(g.ops.flatten, "of_input", {x});
+  const ValueId of_parameter = g(g.ops.flatten, "of_parameter", {p});
+  g.graph.outputs = {g(g.ops.binary, "y", {of_input, of_parameter})};
+  for (const Layout layout : {Layout::batch_innermost, Layout::channels_last}) {
+    CHECK(is_free_view(g.graph, g.graph.nodes[1], layout));
+    CHECK(is_free_view(g.graph, g.graph.nodes[0], layout) == (layout == Layout::channels_last));
+    CHECK(storage_of(g.graph, of_parameter, layout) == p);
+  }
 }
 
 TEST_CASE("a view that is the graph's output has memory of its own") {

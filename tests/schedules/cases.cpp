@@ -317,6 +317,27 @@ Case binary(const std::string& op, const Attrs& attrs, const Shape& shape) {
   return c;
 }
 
+Case broadcast(const std::string& op, const Shape& shape, const Shape& other) {
+  Case c = unary("ReLU", {}, shape);
+  c.text = op + " " + cnnc::to_string(shape) + " " + cnnc::to_string(other);
+  const ValueId second = c.graph.add_input("other", f32(other));
+  c.graph.outputs = c.graph.add(op, "second", {}, {c.graph.outputs[0], second});
+  return c;
+}
+
+Case sum_to(const Shape& shape, const Shape& sum, const Shape& factor) {
+  Case c;
+  c.text = "SumTo " + cnnc::to_string(shape) + " " + cnnc::to_string(sum) + " " +
+           cnnc::to_string(factor);
+  c.sum_length = element_count(shape) / element_count(sum);
+  const ValueId gradient = c.graph.add_input("gradient", f32(shape));
+  const ValueId second = factor.empty() ? kNoValue : c.graph.add_input("factor", f32(factor));
+  Attrs attrs;
+  attrs.set("shape", sum);
+  c.graph.outputs = c.graph.add("SumTo", "sum", attrs, {gradient, second});
+  return c;
+}
+
 Case loss(const std::string& op, const Attrs& attrs, int64_t rows, int64_t classes, int64_t count) {
   Case c;
   c.text = op + " [" + std::to_string(rows) + ", " + std::to_string(classes) + "] count " +

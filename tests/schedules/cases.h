@@ -67,6 +67,10 @@ struct Update {
 // One node of that op with one input or two of that shape.
 [[nodiscard]] Case unary(const std::string& op, const Attrs& attrs, const Shape& shape);
 [[nodiscard]] Case binary(const std::string& op, const Attrs& attrs, const Shape& shape);
+// Of a computed tensor and one of another shape.
+[[nodiscard]] Case broadcast(const std::string& op, const Shape& shape, const Shape& other);
+// The sum of a product; `factor` may be empty.
+[[nodiscard]] Case sum_to(const Shape& shape, const Shape& sum, const Shape& factor);
 [[nodiscard]] Case loss(const std::string& op, const Attrs& attrs, int64_t rows, int64_t classes,
                         int64_t count);
 [[nodiscard]] Case dropout(const Shape& shape, double p);

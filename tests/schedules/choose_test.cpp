@@ -116,6 +116,20 @@ TEST_CASE("what a rule chooses is possible, and so are its neighbours") {
   p.vectors = VectorDimension::batch;
   p.n = 512;
   problems.push_back(p);
+  for (const int64_t rank : {2, 3, 4}) {
+    for (const VectorDimension vectors : {VectorDimension::batch, VectorDimension::channel}) {
+      Problem product;
+      product.family = "product";
+      product.vectors = vectors;
+      product.rank = rank;
+      product.n = 32;
+      product.c = 24;
+      product.h = rank > 2 ? 20 : 1;
+      product.w = rank > 3 ? 12 : 1;
+      product.reduce_c = 64;
+      problems.push_back(product);
+    }
+  }
   for (const Problem& each : problems) {
     const Params rule = choose(each);
     INFO(to_string(each) << ": " << to_string(rule));

@@ -230,6 +230,18 @@ std::vector<Case> plain_cases(int64_t n, std::mt19937& random) {
   cases.push_back(unary("ReLU", {}, {n, 17}));
   cases.push_back(binary("Add", {}, {n, 5, 3, 3}));
   cases.push_back(binary("Add", {}, {n, 40}));
+  cases.push_back(broadcast("Mul", {n, 17, 5, 3}, {n, 17, 1, 1}));
+  cases.push_back(broadcast("Mul", {n, 1, 1, 3}, {n, 33, 5, 1}));
+  cases.push_back(broadcast("Sub", {n, 5, 3, 3}, {5, 1, 1}));
+  cases.push_back(broadcast("Add", {n, 40}, {1, 1}));
+  cases.push_back(broadcast("Add", {33}, {n, 2, 33}));
+  for (const Shape& sum : {Shape{n, 17, 1, 1}, Shape{1, 17, 1, 1}, Shape{17, 1, 1}, Shape{3},
+                           Shape{n, 1, 5, 3}, Shape{1, 17, 5, 3}, Shape{1}, Shape{n, 1, 1, 1}}) {
+    cases.push_back(sum_to({n, 17, 5, 3}, sum, {}));
+    cases.push_back(sum_to({n, 17, 5, 3}, sum, {17, 5, 1}));
+  }
+  cases.push_back(sum_to({n, 40}, {40}, {n, 40}));
+  cases.push_back(sum_to({n, 2, 3, 5, 7}, {3, 1, 7}, {}));
   cases.push_back(binary("ReLUGrad", {}, {n, 33, 2, 2}));
   cases.push_back(dropout({n, 3, 4, 5}, 0.5));
   cases.push_back(dropout({n, 100}, 0.3));

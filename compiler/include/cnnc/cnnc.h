@@ -22,10 +22,18 @@ namespace cnnc {
 struct ModelDescription;
 struct TensorFile;
 
-// A description of a network (docs/format.md), checked.
+// How a network is trained whose file does not say it.
+struct TrainingChoice {
+  std::string loss;       // a type of docs/format.md, with its defaults; empty: it is not trained
+  std::string optimizer;  // empty: SGD
+  int64_t batch_size = 0;  // 0: the usual
+};
+
+// A network, checked: its description (docs/format.md), or an ONNX model (docs/onnx.md) with its
+// weights, where the path ends in .onnx.
 class Model {
  public:
-  static Result<Model> load(const std::string& path);
+  static Result<Model> load(const std::string& path, const TrainingChoice& training = {});
 
   [[nodiscard]] const std::string& name() const;
   [[nodiscard]] const std::vector<int64_t>& input_shape() const;  // [C, H, W] or [F]
@@ -33,6 +41,10 @@ class Model {
   [[nodiscard]] int64_t epochs() const;
   [[nodiscard]] double learning_rate() const;             // 0 without an optimizer
   [[nodiscard]] const std::string& weights_path() const;  // empty: the description names none
+  // Whether its file holds weights, which initial_weights() gives then.
+  [[nodiscard]] bool has_weights() const;
+  // The number of images that it computes at a time; 0: any.
+  [[nodiscard]] int64_t fixed_batch() const;
   [[nodiscard]] const Diagnostics& warnings() const;
   [[nodiscard]] const ModelDescription& description() const { return *description_; }
 
@@ -106,7 +118,8 @@ enum class Stage { graph, plan, explain, statements, llvm, assembly };
 Result<std::string> inspect(const Model& model, const TensorFile& weights,
                             const CompileOptions& options, Stage stage);
 
-// Weights as a new network gets them: PyTorch's default distributions, drawn as PyTorch draws them.
+// Weights as a new network gets them: those of its file or, where it has none, drawn from PyTorch's
+// default distributions as PyTorch draws them.
 Result<TensorFile> initial_weights(const Model& model, uint64_t seed);
 
 struct TrainerOptions {

@@ -1,0 +1,23 @@
+// One case through the compiler: import, compile in this process, run, compare.
+#pragma once
+#include <string>
+
+#include "tests/conformance/cases.h"
+
+namespace cnnc::test {
+
+enum class Verdict {
+  pass,     // compiled code computed what is expected
+  known,    // nothing was left to compile: all of it is known when compiling
+  refused,  // with a message
+  fail,
+};
+
+struct Outcome {
+  Verdict verdict = Verdict::fail;
+  std::string message;
+};
+
+[[nodiscard]] Outcome run_case(const ConformanceCase& each);
+
+}  // namespace cnnc::test
