@@ -41,7 +41,8 @@ AttrSpec padding_mode() {
 const std::vector<AugmentationSpec>& augmentation_specs() {
   static const std::vector<AugmentationSpec> kSpecs = {
       {"RandomCrop",
-       "Moves the image by up to padding pixels: a crop of the network's size from the padded image",
+       "Moves the image by up to padding pixels: a crop of the network's size from the padded "
+       "image",
        {padding(), padding_mode()}},
       {"RandomHorizontalFlip", "Exchanges left and right", {probability()}},
       {"RandomVerticalFlip", "Exchanges top and bottom", {probability()}},

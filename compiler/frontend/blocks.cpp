@@ -50,14 +50,11 @@ std::string unless_suggested(const std::string& suggestion, const std::string& b
   return suggestion.empty() && !names.empty() ? before + listed(names) : "";
 }
 
-bool is_scalar(const Json& json) {
-  return !json.is(JsonKind::array) && !json.is(JsonKind::object);
-}
+bool is_scalar(const Json& json) { return !json.is(JsonKind::array) && !json.is(JsonKind::object); }
 
 bool is_argument(const Json& json) {
-  return is_scalar(json) ||
-         (json.is(JsonKind::array) &&
-          std::all_of(json.children.begin(), json.children.end(), is_scalar));
+  return is_scalar(json) || (json.is(JsonKind::array) &&
+                             std::all_of(json.children.begin(), json.children.end(), is_scalar));
 }
 
 constexpr const char* kArgumentForm = "a number, a string, true, false, null or a list of these";
@@ -111,9 +108,9 @@ class BlockReader {
     if (!layers || !layers->is(JsonKind::array) || layers->children.empty()) {
       report_.error(layers ? *layers : json,
                     "block " + in_quotes(json.key) + " needs \"layers\": a list of layers, found " +
-                        (!layers                        ? "none"
+                        (!layers                       ? "none"
                          : layers->is(JsonKind::array) ? "an empty one"
-                                                        : describe(*layers)));
+                                                       : describe(*layers)));
     } else {
       block.layers = layers;
     }
@@ -162,8 +159,8 @@ class BlockReader {
     }
     for (const Json& each : json.children) {
       if (block.has(each.key)) {
-        report_.key_error(each, in_quotes(each.key) +
-                                    " is among the parameters without a default, too");
+        report_.key_error(each,
+                          in_quotes(each.key) + " is among the parameters without a default, too");
         continue;
       }
       if (!check_key(each)) continue;
@@ -306,7 +303,8 @@ class Expander {
     inner.prefix = name.empty() ? around : around + name + ".";
     inner.inputs = block.inputs;
     inner.feeds = std::move(feeds);
-    inner.uses = {{block.json->key, name.empty() ? "" : around + name, place_of(use, root_, report_)}};
+    inner.uses = {
+        {block.json->key, name.empty() ? "" : around + name, place_of(use, root_, report_)}};
     const std::vector<BlockUse>& outer = result_.scopes[scope].uses;
     inner.uses.insert(inner.uses.end(), outer.begin(), outer.end());
     const std::string absolute = inner.uses[0].name;
@@ -337,10 +335,9 @@ class Expander {
     const auto around = std::find(path_.begin(), path_.end(), json.text);
     if (around != path_.end()) {
       std::vector<std::string> circle(around, path_.end());
-      report_.error(json, circle.size() == 1
-                              ? "block " + in_quotes(json.text) + " uses itself"
-                              : "the blocks use each other in a circle: " + listed(circle) +
-                                    " and again " + json.text);
+      report_.error(json, circle.size() == 1 ? "block " + in_quotes(json.text) + " uses itself"
+                                             : "the blocks use each other in a circle: " +
+                                                   listed(circle) + " and again " + json.text);
       return nullptr;
     }
     if (path_.size() >= kDeepest) {
@@ -431,11 +428,11 @@ class Expander {
       }
     }
     if (feeds.size() == block.inputs.size()) return feeds;
-    report_.error(inputs ? *inputs : json,
-                  "block " + in_quotes(block.json->key) + " takes " +
-                      std::to_string(block.inputs.size()) +
-                      (block.inputs.size() == 1 ? " input" : " inputs") + " (" +
-                      listed(block.inputs) + "), found " + std::to_string(feeds.size()));
+    report_.error(inputs ? *inputs : json, "block " + in_quotes(block.json->key) + " takes " +
+                                               std::to_string(block.inputs.size()) +
+                                               (block.inputs.size() == 1 ? " input" : " inputs") +
+                                               " (" + listed(block.inputs) + "), found " +
+                                               std::to_string(feeds.size()));
     return std::nullopt;
   }
 

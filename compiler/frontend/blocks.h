@@ -33,7 +33,7 @@ struct BlockScope {
 };
 
 struct ExpandedLayer {
-  Json json;                     // without references to parameters
+  Json json;  // without references to parameters
   size_t scope = 0;
   std::optional<size_t> before;  // that it reads by default; none: the scope's first input
   bool failed = false;           // stands for a use of a block that could not be expanded

@@ -92,8 +92,8 @@ class GraphBuilder {
     }
   }
 
-  // Where an error of a layer in a block comes from: which uses of which blocks, and for an argument
-  // the layer that it goes to.
+  // Where an error of a layer in a block comes from: which uses of which blocks, and for an
+  // argument the layer that it goes to.
   void add_notes(const Place& place, const LayerDescription& layer) {
     const Span& span = layer.place.span;
     if (place.span.begin < span.begin || place.span.end > span.end) {

@@ -238,7 +238,8 @@ Schema role_schema(OpRole role, const char* description) {
 }
 
 Schema block_use_schema() {
-  const Schema name = layer_name_schema("Comes before the names of the block's layers, with a dot.");
+  const Schema name =
+      layer_name_schema("Comes before the names of the block's layers, with a dot.");
   const Schema names = list_schema({{"type", "string"}}, 1, 0);
   Schema schema = object_schema(
       {{"block", {{"type", "string"}, {"description", "The block whose layers stand here."}}},
@@ -297,9 +298,9 @@ Schema input_schema() {
 }  // namespace
 
 std::string model_schema() {
-  Schema training = object_schema({{kLrScheduler, {{"$ref", "#/$defs/lr_scheduler"}}},
-                                   {kAugmentation, augmentation_schema()}},
-                                  Schema::array(), training_specs());
+  Schema training = object_schema(
+      {{kLrScheduler, {{"$ref", "#/$defs/lr_scheduler"}}}, {kAugmentation, augmentation_schema()}},
+      Schema::array(), training_specs());
   training["description"] = "How cnnc-train trains, where it is not told otherwise.";
   const Schema properties = {
       {"$schema", {{"type", "string"}, {"description", "Ignored; for editors."}}},

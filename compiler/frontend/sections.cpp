@@ -3,8 +3,8 @@
 namespace cnnc {
 
 const std::vector<std::string>& top_level_keys() {
-  static const std::vector<std::string> kKeys = {"$schema", "cnnc",    "name",      "input",
-                                                 "blocks",  "layers",  "loss",      "optimizer",
+  static const std::vector<std::string> kKeys = {"$schema",  "cnnc",    "name",    "input",
+                                                 "blocks",   "layers",  "loss",    "optimizer",
                                                  "training", "weights", "winograd"};
   return kKeys;
 }

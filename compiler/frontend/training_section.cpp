@@ -165,8 +165,7 @@ void read_augmentation(const Json& json, const Json& root, Report& report,
     }
     AugmentationDescription step;
     step.type = found->name;
-    step.attrs =
-        read_attributes(each, found->attrs, {"type"}, found->name, root, report).attrs;
+    step.attrs = read_attributes(each, found->attrs, {"type"}, found->name, root, report).attrs;
     set_defaults(step.attrs, found->attrs);
     step.place = {report.span(each.begin, each.end), pointer_at(root, each.begin, each.end)};
     steps.push_back(std::move(step));
@@ -176,8 +175,8 @@ void read_augmentation(const Json& json, const Json& root, Report& report,
 }  // namespace
 
 void read_training(const Json& json, const Json& root, Report& report, ModelDescription& model) {
-  ReadAttributes read =
-      read_attributes(json, training_specs(), {kLrScheduler, kAugmentation}, "training", root, report);
+  ReadAttributes read = read_attributes(json, training_specs(), {kLrScheduler, kAugmentation},
+                                        "training", root, report);
   set_defaults(read.attrs, training_specs());
   // Absent where the value was wrong.
   if (read.attrs.has("batch_size")) model.batch_size = read.attrs.integer("batch_size");

@@ -1,8 +1,9 @@
 // Wrong descriptions: files in bad/ that say on the offending line what is to be reported.
 //
 // A marker `//! error: <part of the message>` at the end of a line stands for one error in that
-// line; a line may have several. `//! note: ...` stands for a note of any of the errors. Markers are cut off before the text is parsed. The suggestion is
-// part of the message: `... did you mean "padding"?`. No other error may be reported.
+// line; a line may have several. `//! note: ...` stands for a note of any of the errors. Markers
+// are cut off before the text is parsed. The suggestion is part of the message: `... did you mean
+// "padding"?`. No other error may be reported.
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -45,8 +46,8 @@ Case read_case(const std::string& path) {
       const bool is_note = message.compare(0, kNote.size(), kNote) == 0;
       const std::string& word = is_note ? kNote : kError;
       REQUIRE(message.compare(0, word.size(), word) == 0);
-      result.errors.push_back({is_note ? Severity::note : Severity::error, line,
-                               message.substr(word.size())});
+      result.errors.push_back(
+          {is_note ? Severity::note : Severity::error, line, message.substr(word.size())});
       text.erase(at);
       text.erase(text.find_last_not_of(' ') + 1);
     }

@@ -40,7 +40,8 @@ const LayerDescription& layer(const ModelDescription& model, const std::string& 
   return model.layers[0];
 }
 
-constexpr const char* kResidual = R"("basic": {"parameters": ["channels"], "defaults": {"kernel": 3},
+constexpr const char* kResidual =
+    R"("basic": {"parameters": ["channels"], "defaults": {"kernel": 3},
   "layers": [
     {"type": "Conv2d", "name": "conv", "out_channels": "$channels", "kernel_size": ["$kernel", 1]},
     {"type": "ReLU"},
@@ -122,8 +123,8 @@ TEST_CASE("arguments pass through blocks and may be of any kind", "[frontend]") 
 }
 
 TEST_CASE("layers of blocks know their places", "[frontend]") {
-  const ModelDescription model = parsed(
-      kResidual, R"({"block": "basic", "name": "a", "repeat": 2, "with": {"channels": 3}})");
+  const ModelDescription model =
+      parsed(kResidual, R"({"block": "basic", "name": "a", "repeat": 2, "with": {"channels": 3}})");
   const LayerDescription& conv = layer(model, "a.1.conv");
   CHECK(conv.place.pointer == "/blocks/basic/layers/0");
   CHECK(conv.attr_places.at("out_channels").pointer == "/layers/0/with/channels");
@@ -161,9 +162,8 @@ TEST_CASE("what blocks have for nothing is worth a warning", "[frontend]") {
 }
 
 TEST_CASE("an error in a block is shown with the uses of the block", "[frontend]") {
-  const ModelDescription model = parsed(
-      kResidual,
-      R"({"block": "basic", "name": "a", "repeat": 2, "with": {"channels": 4}})");
+  const ModelDescription model =
+      parsed(kResidual, R"({"block": "basic", "name": "a", "repeat": 2, "with": {"channels": 4}})");
   const Result<Graph> graph = build_graph(model, 1);
   REQUIRE_FALSE(graph.ok());
   const std::string text = render(graph.diagnostics());

@@ -64,10 +64,9 @@ constexpr const char* kValues[] = {
 
 // Members of a layer, to be put before another one.
 constexpr const char* kMembers[] = {
-    "\"stride\": ",      "\"padding\": ",     "\"dilation\": ",  "\"groups\": ",
-    "\"name\": ",        "\"inputs\": ",      "\"bias\": ",      "\"p\": ",
-    "\"kernel_size\": ", "\"in_channels\": ", "\"ceil_mode\": ", "\"block\": ",
-    "\"repeat\": ",      "\"first\": ",       "\"with\": ",
+    "\"stride\": ",    "\"padding\": ", "\"dilation\": ", "\"groups\": ",      "\"name\": ",
+    "\"inputs\": ",    "\"bias\": ",    "\"p\": ",        "\"kernel_size\": ", "\"in_channels\": ",
+    "\"ceil_mode\": ", "\"block\": ",   "\"repeat\": ",   "\"first\": ",       "\"with\": ",
 };
 
 class Mutator {

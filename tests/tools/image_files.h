@@ -37,9 +37,9 @@ inline std::string jpeg_bytes(int width, int height, int channels,
   void* encoder = tjInitCompress();
   unsigned char* bytes = nullptr;
   unsigned long size = 0;
-  const int code = tjCompress2(encoder, pixels.data(), width, 0, height,
-                               channels == 4 ? TJPF_CMYK : TJPF_RGB, &bytes, &size, TJSAMP_444, 98,
-                               TJFLAG_ACCURATEDCT);
+  const int code =
+      tjCompress2(encoder, pixels.data(), width, 0, height, channels == 4 ? TJPF_CMYK : TJPF_RGB,
+                  &bytes, &size, TJSAMP_444, 98, TJFLAG_ACCURATEDCT);
   std::string result(reinterpret_cast<const char*>(bytes), size);
   tjFree(bytes);
   tjDestroy(encoder);

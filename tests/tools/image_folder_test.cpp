@@ -18,7 +18,8 @@ const NetworkShape kGray = {{1, 2, 2}, 2, 1};
 
 void add_image(const test::TempFolder& folder, const std::string& name, int value) {
   std::filesystem::create_directories(std::filesystem::path(folder / name).parent_path());
-  folder.write(name, test::png_bytes(2, 2, 1, std::vector<uint8_t>(4, static_cast<uint8_t>(value))));
+  folder.write(name,
+               test::png_bytes(2, 2, 1, std::vector<uint8_t>(4, static_cast<uint8_t>(value))));
 }
 
 std::string problem(const test::TempFolder& folder, const NetworkShape& network = kGray) {

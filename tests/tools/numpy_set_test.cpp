@@ -19,7 +19,8 @@ using Files = std::map<std::string, std::string>;
 
 template <class T>
 std::string npy(const std::string& type, const std::string& shape, const std::vector<T>& elements) {
-  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
+  std::string header =
+      "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
   std::string text("\x93NUMPY\x01\x00", 8);
   text += static_cast<char>(header.size() & 0xff);
   text += static_cast<char>(header.size() >> 8);
@@ -154,9 +155,9 @@ TEST_CASE("arrays that are no data set", "[data]") {
 }
 
 TEST_CASE("no damage of an archive does harm", "[data]") {
-  CHECK_THAT(render(from_archive(good(), kNetwork, true, [](std::string& all) {
-                      all.resize(all.size() / 2);
-                    }).diagnostics()),
+  CHECK_THAT(render(from_archive(good(), kNetwork, true,
+                                 [](std::string& all) { all.resize(all.size() / 2); })
+                        .diagnostics()),
              Contains("data.npz: is no archive of arrays (.npz): "));
   const auto seed = std::random_device{}();
   INFO("seed " << seed);

@@ -21,9 +21,9 @@ ImageSet drawn(int64_t images) {
 
 Augmentation changes() {
   Augmentation augmentation;
-  augmentation.steps = {{AugmentationStep::Kind::crop, 2, AugmentationStep::Padding::reflect, 0},
-                        {AugmentationStep::Kind::horizontal_flip, 0,
-                         AugmentationStep::Padding::constant, 0.5}};
+  augmentation.steps = {
+      {AugmentationStep::Kind::crop, 2, AugmentationStep::Padding::reflect, 0},
+      {AugmentationStep::Kind::horizontal_flip, 0, AugmentationStep::Padding::constant, 0.5}};
   return augmentation;
 }
 

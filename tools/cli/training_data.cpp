@@ -80,11 +80,11 @@ void check_set(const ImageSet& set, const std::string& name, const Model& model,
     return (label < 0 || label >= outputs) && label != ignored;
   });
   if (wrong == set.labels.end()) return;
-  problems.push_back(
-      error("the label of " + name + " image " +
-            std::to_string((wrong - set.labels.begin()) / set.label_size) +
-            " is " + std::to_string(*wrong) + ", but the network has " + std::to_string(outputs) +
-            " outputs, for labels 0 to " + std::to_string(outputs - 1)));
+  problems.push_back(error("the label of " + name + " image " +
+                           std::to_string((wrong - set.labels.begin()) / set.label_size) + " is " +
+                           std::to_string(*wrong) + ", but the network has " +
+                           std::to_string(outputs) + " outputs, for labels 0 to " +
+                           std::to_string(outputs - 1)));
 }
 
 }  // namespace

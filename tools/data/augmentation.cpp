@@ -52,10 +52,10 @@ void gather(const std::vector<int64_t>& rows, const std::vector<int64_t>& column
   scratch.assign(plane, plane + area);
   for (const int64_t row : rows) {
     for (const int64_t column : columns) {
-      *plane++ = row == kOutside || column == kOutside
-                     ? outside
-                     : scratch[static_cast<size_t>(row) * columns.size() +
-                               static_cast<size_t>(column)];
+      *plane++ =
+          row == kOutside || column == kOutside
+              ? outside
+              : scratch[static_cast<size_t>(row) * columns.size() + static_cast<size_t>(column)];
     }
   }
 }
@@ -63,8 +63,8 @@ void gather(const std::vector<int64_t>& rows, const std::vector<int64_t>& column
 }  // namespace
 
 void Augmenter::apply(Shuffle shuffle, int64_t place, float* image, int32_t* labels) {
-  std::mt19937_64 engine = engine_of({shuffle.seed, static_cast<uint64_t>(shuffle.epoch),
-                                      static_cast<uint64_t>(place), kStream});
+  std::mt19937_64 engine = engine_of(
+      {shuffle.seed, static_cast<uint64_t>(shuffle.epoch), static_cast<uint64_t>(place), kStream});
   std::vector<int64_t> rows = all(set_.height);
   std::vector<int64_t> columns = all(set_.width);
   for (const AugmentationStep& step : augmentation_.steps) {

@@ -1,8 +1,8 @@
 // One epoch of a data set, batch by batch, as floats.
 //
-// A pixel of a byte becomes u8 / 255.0f, so that 0 is 0.0f and 255 is 1.0f. The last batch is short where the
-// batch size does not divide the number of images. Two Batches with equal arguments give equal
-// batches, on any machine.
+// A pixel of a byte becomes u8 / 255.0f, so that 0 is 0.0f and 255 is 1.0f. The last batch is short
+// where the batch size does not divide the number of images. Two Batches with equal arguments give
+// equal batches, on any machine.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -38,10 +38,9 @@ Status add_file(const std::string& path, const Kind& kind, ImageSet& set) {
   const int64_t record = kind.label_bytes + kPixels;
   const auto size = static_cast<int64_t>(bytes->size());
   if (size == 0 || size % record != 0) {
-    return file_error(path, "has " + std::to_string(size) +
-                                " bytes, which are no whole records of CIFAR-" +
-                                std::to_string(kind.classes) + ": " + std::to_string(record) +
-                                " bytes each");
+    return file_error(
+        path, "has " + std::to_string(size) + " bytes, which are no whole records of CIFAR-" +
+                  std::to_string(kind.classes) + ": " + std::to_string(record) + " bytes each");
   }
   for (int64_t at = 0; at < size; at += record) {
     const int32_t label = static_cast<uint8_t>((*bytes)[at + kind.label_bytes - 1]);

@@ -97,8 +97,8 @@ struct Taps {
 
 // `offset` elements of the scaled row are cut off before the first that is wanted.
 std::vector<Taps> taps(int64_t from, double scale, double offset, int64_t to) {
-  const double step = 1 / scale;               // elements of the source for one of the result
-  const double reach = std::max(1.0, step);    // of the triangle around the middle
+  const double step = 1 / scale;             // elements of the source for one of the result
+  const double reach = std::max(1.0, step);  // of the triangle around the middle
   std::vector<Taps> all(static_cast<size_t>(to));
   for (int64_t i = 0; i < to; ++i) {
     const double middle = (static_cast<double>(i) + offset + 0.5) * step;
@@ -149,8 +149,8 @@ Image scaled_to_cover(const Image& image, int64_t height, int64_t width) {
   if (image.height == height && image.width == width) return image;
   const auto from_height = static_cast<double>(image.height);
   const auto from_width = static_cast<double>(image.width);
-  const double scale = std::max(static_cast<double>(height) / from_height,
-                                static_cast<double>(width) / from_width);
+  const double scale =
+      std::max(static_cast<double>(height) / from_height, static_cast<double>(width) / from_width);
   const std::vector<Taps> rows =
       taps(image.height, scale, (from_height * scale - static_cast<double>(height)) / 2, height);
   const std::vector<Taps> columns =
@@ -162,8 +162,8 @@ Image scaled_to_cover(const Image& image, int64_t height, int64_t width) {
     const Taps& down = rows[static_cast<size_t>(y)];
     std::fill(row.begin(), row.end(), 0.0F);
     for (size_t k = 0; k < down.weights.size(); ++k) {
-      const uint8_t* source =
-          image.pixels.data() + (down.first + static_cast<int64_t>(k)) * image.width * image.channels;
+      const uint8_t* source = image.pixels.data() +
+                              (down.first + static_cast<int64_t>(k)) * image.width * image.channels;
       for (size_t i = 0; i < row.size(); ++i) row[i] += down.weights[k] * source[i];
     }
     uint8_t* out = result.pixels.data() + y * width * image.channels;
@@ -173,7 +173,8 @@ Image scaled_to_cover(const Image& image, int64_t height, int64_t width) {
         float sum = 0;
         for (size_t k = 0; k < across.weights.size(); ++k) {
           sum += across.weights[k] *
-                 row[static_cast<size_t>((across.first + static_cast<int64_t>(k)) * image.channels + c)];
+                 row[static_cast<size_t>((across.first + static_cast<int64_t>(k)) * image.channels +
+                                         c)];
         }
         *out++ = static_cast<uint8_t>(std::lround(std::clamp(sum, 0.0F, 255.0F)));
       }

@@ -117,9 +117,10 @@ bool is_image_folder(const std::string& folder) {
 
 Result<DataSet> load_image_folder(const std::string& folder, const NetworkShape& network) {
   if (network.input.size() != 3 || (network.input[0] != 1 && network.input[0] != 3)) {
-    return file_error(folder, "holds image files, which are gray or have three colours, but the "
-                              "network's input is " +
-                                  to_string(network.input));
+    return file_error(folder,
+                      "holds image files, which are gray or have three colours, but the "
+                      "network's input is " +
+                          to_string(network.input));
   }
   const std::string train = path_in(folder, "train");
   std::string test;
@@ -138,12 +139,14 @@ Result<DataSet> load_image_folder(const std::string& folder, const NetworkShape&
 
   DataSet data{empty_set(network), empty_set(network), *classes};
   FolderReader reader(network);
-  const Status added = reader.add_classes(first, *classes, data.train, split ? &data.test : nullptr);
+  const Status added =
+      reader.add_classes(first, *classes, data.train, split ? &data.test : nullptr);
   if (!added) return added.diagnostics();
   if (split) {
     if (data.test.count > 0) return data;
-    return file_error(folder, "has fewer than 10 images in every class; of these, every tenth would "
-                              "be for testing");
+    return file_error(folder,
+                      "has fewer than 10 images in every class; of these, every tenth would "
+                      "be for testing");
   }
   const Result<std::vector<std::string>> tested = names_in(test, true);
   if (!tested) return tested.diagnostics();

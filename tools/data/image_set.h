@@ -33,8 +33,8 @@ struct DataSet {
 
 // What a network takes: some kinds of data sets fit themselves to it.
 struct NetworkShape {
-  Shape input;           // [C, H, W] or [F]
-  int64_t outputs = 0;   // classes
+  Shape input;          // [C, H, W] or [F]
+  int64_t outputs = 0;  // classes
   int64_t label_size = 1;
 };
 

@@ -70,8 +70,9 @@ Status read_images(const NamedBytes& file, const NetworkShape& network, ImageSet
     set.channels = shape[1];
     set.height = set.width = 1;
   } else {
-    return file_error(file.path, "is " + to_string(shape) +
-                                     "; images are [N, C, H, W], [N, H, W, C], [N, H, W] or [N, F]");
+    return file_error(
+        file.path,
+        "is " + to_string(shape) + "; images are [N, C, H, W], [N, H, W, C], [N, H, W] or [N, F]");
   }
   set.count = shape[0];
   if (set.image_size() == 0) return file_error(file.path, "holds images of size zero");
@@ -157,12 +158,13 @@ Result<NamedBytes> read_entry(zip_t* archive, const std::string& name, const std
   NamedBytes result{{}, path + ": " + file_name};
   const zip_int64_t index = zip_name_locate(archive, file_name.c_str(), 0);
   if (index < 0) {
-    return file_error(path, "holds no array " + name +
-                                "; expected x_train, y_train, x_test and y_test");
+    return file_error(path,
+                      "holds no array " + name + "; expected x_train, y_train, x_test and y_test");
   }
   const std::unique_ptr<zip_file_t, Close> file(
       zip_fopen_index(archive, static_cast<zip_uint64_t>(index), 0));
-  if (!file) return file_error(result.path, std::string("cannot be read: ") + zip_strerror(archive));
+  if (!file)
+    return file_error(result.path, std::string("cannot be read: ") + zip_strerror(archive));
   for (;;) {
     const size_t before = result.bytes.size();
     result.bytes.resize(before + kChunk);

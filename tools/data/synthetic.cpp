@@ -145,8 +145,8 @@ ImageSet draw_half(const Synthetic& options, const NetworkShape& network, Split 
   set.labels.resize(static_cast<size_t>(set.count * set.label_size));
   const Painter painter(options, set, of_pixels);
   for (int64_t i = 0; i < set.count; ++i) {
-    std::mt19937_64 engine = engine_of(
-        {options.seed, static_cast<uint64_t>(i), split == Split::train ? uint64_t{0} : uint64_t{1}});
+    std::mt19937_64 engine = engine_of({options.seed, static_cast<uint64_t>(i),
+                                        split == Split::train ? uint64_t{0} : uint64_t{1}});
     painter.paint(engine, i % options.classes, set.pixels.data() + i * set.image_size(),
                   set.labels.data() + i * set.label_size);
   }
@@ -193,10 +193,11 @@ Result<Synthetic> parse_synthetic(const std::string& text) {
       return unknown;
     }
     if (good) continue;
-    return file_error(path, key + (key == "noise"     ? ": expected a number from 0 to 1"
-                                   : key == "classes" ? ": expected an integer from 2 to 100"
-                                   : key == "seed"    ? ": expected an integer of at least 0"
-                                                      : ": expected an integer of at least 1") +
+    return file_error(path, key +
+                                (key == "noise"     ? ": expected a number from 0 to 1"
+                                 : key == "classes" ? ": expected an integer from 2 to 100"
+                                 : key == "seed"    ? ": expected an integer of at least 0"
+                                                    : ": expected an integer of at least 1") +
                                 ", found \"" + value + "\"");
   }
   return options;
@@ -215,13 +216,13 @@ Result<DataSet> draw_synthetic(const Synthetic& options, const NetworkShape& net
   constexpr int64_t kLeast = 8;
   const Shape& input = network.input;
   if (input.size() != 3 || input[1] < kLeast || input[2] < kLeast) {
-    return file_error("synthetic", "draws images of at least 8 x 8 pixels, but the network's input "
-                                   "is " +
-                                       to_string(input));
+    return file_error("synthetic",
+                      "draws images of at least 8 x 8 pixels, but the network's input "
+                      "is " +
+                          to_string(input));
   }
-  return DataSet{draw_half(complete, network, Split::train),
-                 draw_half(complete, network, Split::test),
-                 {}};
+  return DataSet{
+      draw_half(complete, network, Split::train), draw_half(complete, network, Split::test), {}};
 }
 
 }  // namespace cnnc
