@@ -473,20 +473,21 @@ int run(int argc, const char* const* argv) {
     return cli::usage_error(app, "--measure needs a target that this machine runs, which " +
                                      options.compile.target + " is not");
   }
-  for (const Emission& emission : emissions()) {
-    if (options.emit != emission.name) continue;
-    if (emission.is_onnx && (options.output.empty() || options.output == "-")) {
-      return cli::usage_error(app, "an ONNX model goes to a file: name it with -o");
-    }
-    if (emission.is_object() && options.output == "-") {
-      return cli::usage_error(app, "an object goes to a file: -o - is for text, see --emit");
-    }
-    if (!emission.is_object() && !options.depfile.empty()) {
-      return cli::usage_error(app, "--depfile is for objects, not for --emit=" + options.emit);
-    }
-    return compile_model(std::move(options), emission);
+  const std::vector<Emission>& all = emissions();
+  const auto emission = std::find_if(all.begin(), all.end(), [&](const Emission& each) {
+    return options.emit == each.name;
+  });
+  CNNC_CHECK(emission != all.end(), "an --emit that was not checked: " + options.emit);
+  if (emission->is_onnx && (options.output.empty() || options.output == "-")) {
+    return cli::usage_error(app, "an ONNX model goes to a file: name it with -o");
   }
-  CNNC_CHECK(false, "an --emit that was not checked: " + options.emit);
+  if (emission->is_object() && options.output == "-") {
+    return cli::usage_error(app, "an object goes to a file: -o - is for text, see --emit");
+  }
+  if (!emission->is_object() && !options.depfile.empty()) {
+    return cli::usage_error(app, "--depfile is for objects, not for --emit=" + options.emit);
+  }
+  return compile_model(std::move(options), *emission);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// cnnc-train: trains a network on a folder of IDX files.
+// cnnc-train: trains a network on a data set.
 // Tested by tests/tools/cnnc_train_command_test.py.
 #include <CLI/CLI.hpp>
 
@@ -23,10 +23,15 @@ constexpr const char* kExamples = R"(Examples:
   cnnc-train mnist.json --data mnist                         three epochs, to mnist.safetensors
   cnnc-train mnist.json --data mnist --resume --epochs 5     two more
   cnnc-train net.onnx --loss CrossEntropyLoss --data mnist   on from the weights of an ONNX model
+  cnnc-train resnet20.json --data synthetic:train=5000       shapes that are drawn
 
-The folder of --data holds MNIST's four files, or others of their names and form:
-train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,
-t10k-labels-idx1-ubyte, each as it is or with .gz.
+Data sets, told apart by what is there:
+  a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,
+    t10k-labels-idx1-ubyte, as MNIST has them, each as it is or with .gz
+  a folder with CIFAR-10's data_batch_1.bin ... and test_batch.bin, or CIFAR-100's two
+  a folder with x_train.npy, y_train.npy, x_test.npy, y_test.npy, or one .npz with the four
+  a folder with train/CLASS/ and test/CLASS/, or CLASS/ alone, of PNG and JPEG files
+  synthetic, or synthetic:train=2000,test=500,classes=10,noise=0.1,seed=0: drawn shapes
 
 The same seed gives the same weights, bit for bit, with any number of threads, and also where
 training was interrupted and resumed. Ctrl-C stops after the current step and saves.
@@ -41,6 +46,7 @@ struct Options {
   TrainingChoice choice;
   std::optional<uint64_t> seed;
   bool no_shuffle = false;
+  bool no_augmentation = false;
   std::string output;
   std::string checkpoint;
   bool resume = false;
@@ -64,7 +70,7 @@ CLI::Validator no_model() {
 void declare(CLI::App& app, Options& options) {
   app.add_option("MODEL.json", options.model)->required();
   app.add_option("--data", options.data, "The images and labels; see below")
-      ->type_name("FOLDER")
+      ->type_name("DATA")
       ->required()
       ->group("Input");
 
@@ -101,6 +107,8 @@ void declare(CLI::App& app, Options& options) {
       ->type_name("N")
       ->group("Training");
   app.add_flag("--no-shuffle", options.no_shuffle, "Go through the data in the files' order")
+      ->group("Training");
+  app.add_flag("--no-augmentation", options.no_augmentation, "Train on the images as they are")
       ->group("Training");
 
   app.add_option("-o,--output", options.output,
@@ -139,7 +147,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_flag("--no-cache", options.no_cache, "Neither read nor fill the cache of objects")
       ->group("Compilation");
   cli::set_help(
-      app, "cnnc-train [options] MODEL.json --data FOLDER",
+      app, "cnnc-train [options] MODEL.json --data DATA",
       "Targets, besides Halide's target strings:\n" + cli::target_help() + "\n" + kExamples);
 }
 
@@ -224,8 +232,9 @@ int train_model(Options options, const std::string& resume_command) {
     const Status writable = cli::check_writable(path);
     if (!writable) return cli::report(writable.diagnostics());
   }
-  const Result<cli::TrainingData> data = cli::load_training_data(options.data, *model);
+  Result<cli::TrainingData> data = cli::load_training_data(options.data, *model);
   if (!data) return cli::report(data.diagnostics());
+  if (options.no_augmentation) data->augmentation.steps.clear();
   const Result<cli::TrainingState> state = first_state(options, *model, data->train.count);
   if (!state) return cli::report(state.diagnostics());
 
@@ -237,12 +246,18 @@ int train_model(Options options, const std::string& resume_command) {
   Result<Trainer> trainer = Trainer::create(*model, options.trainer);
   if (!trainer) return cli::report(trainer.diagnostics());
   cli::report(trainer->notes());
-  if (trainer->target_kind() != TargetKind::classes || trainer->target_size() != 1) {
+  if (trainer->target_kind() != TargetKind::classes ||
+      trainer->target_size() != data->train.label_size ||
+      trainer->target_size() != data->test.label_size) {
     const std::string& loss = model->description().loss.op->name;
     return cli::report({file_error(
-        options.data, "has one label for each image, but " + loss + " compares with " +
-                          std::to_string(trainer->target_size()) +
-                          (trainer->target_kind() == TargetKind::values ? " values" : " labels"))});
+        options.data,
+        "has " +
+            (data->train.label_size == 1 ? std::string("one label")
+                                         : std::to_string(data->train.label_size) + " labels") +
+            " for each image, but " + loss + " compares with " +
+            std::to_string(trainer->target_size()) +
+            (trainer->target_kind() == TargetKind::values ? " values" : " labels"))});
   }
   if (options.resume) {
     const Result<std::string> loaded = trainer->load_checkpoint(options.resume_from);

@@ -30,14 +30,16 @@ std::string with_article(OpRole role) {
 bool is_letter(char ch) { return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z'); }
 
 bool is_name(const std::string& text, NameForm form) {
-  const size_t most = form == NameForm::plain ? kLongestName : kLongestLayerName;
-  if (text.empty() || text.size() > most || !is_letter(text[0]) || text.back() == '.') return false;
-  for (size_t i = 1; i < text.size(); ++i) {
-    const char ch = text[i];
-    const bool dot = form == NameForm::dotted && ch == '.' && text[i - 1] != '.';
+  const bool plain = form == NameForm::plain;
+  if (text.empty() || text.size() > (plain ? kLongestName : kLongestLayerName)) return false;
+  if (plain && !is_letter(text[0])) return false;
+  char before = '.';
+  for (const char ch : text) {
+    const bool dot = !plain && ch == '.' && before != '.';
     if (!is_letter(ch) && !(ch >= '0' && ch <= '9') && ch != '_' && !dot) return false;
+    before = ch;
   }
-  return true;
+  return before != '.';
 }
 
 }  // namespace
@@ -97,11 +99,12 @@ bool read_name(const Json& json, NameForm form, Report& report, std::string& nam
     return false;
   }
   if (!is_name(json.text, form)) {
-    const bool plain = form == NameForm::plain;
     report_wrong(json,
-                 "a letter and then letters, digits or _, " +
-                     std::string(plain ? "" : "with dots between if wanted, ") + "at most " +
-                     std::to_string(plain ? kLongestName : kLongestLayerName) + " in all",
+                 form == NameForm::plain
+                     ? "a letter and then letters, digits or _, at most " +
+                           std::to_string(kLongestName) + " in all"
+                     : "letters, digits or _, with dots between if wanted, at most " +
+                           std::to_string(kLongestLayerName) + " in all",
                  report);
     return false;
   }

@@ -22,7 +22,7 @@ bool read_op(const Json& json, OpRole role, const std::vector<std::string>& othe
 
 enum class NameForm {
   plain,   // letters, digits and _; a letter first: kNamePattern
-  dotted,  // several such parts with dots between; parts after the first may begin with a digit
+  dotted,  // letters, digits and _, and dots between such parts: kLayerNamePattern
 };
 // Reads a name, or reports why it is none.
 bool read_name(const Json& json, NameForm form, Report& report, std::string& name);

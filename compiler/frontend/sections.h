@@ -13,7 +13,7 @@ inline constexpr size_t kLongestName = 64;
 inline constexpr const char* kNamePattern = "^[A-Za-z][A-Za-z0-9_]*$";
 // Names of layers may have dots, as PyTorch's have.
 inline constexpr size_t kLongestLayerName = 128;
-inline constexpr const char* kLayerNamePattern = "^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z0-9_]+)*$";
+inline constexpr const char* kLayerNamePattern = "^[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)*$";
 
 [[nodiscard]] const std::vector<std::string>& top_level_keys();
 // Of a block, and of a use of one among the layers.

@@ -59,7 +59,7 @@ TEST_CASE("a use of a block is its layers, with its name before theirs", "[front
         "relu_2(a.add_1) add_1(a.add_1,a.relu_1) ");
   CHECK(model.output == "add_1");
   CHECK(layer(model, "a.conv").attrs.integer("out_channels") == 3);
-  CHECK(layer(model, "a.conv").attrs.pair("kernel_size") == std::array<int64_t, 2>{3, 1});
+  CHECK(layer(model, "a.conv").attrs.integers("kernel_size") == std::vector<int64_t>{3, 1});
 }
 
 TEST_CASE("copies follow each other", "[frontend]") {

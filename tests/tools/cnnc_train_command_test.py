@@ -48,6 +48,33 @@ class CnncTrain(CommandTest):
         # What was trained is what cnnc compiles.
         self.run_command(CNNC, "tiny.json", "--weights", "tiny.safetensors")
 
+    def test_drawn_data(self):
+        model = description(input={"shape": [3, 16, 16]}, training={"batch_size": 16, "epochs": 6,
+            "augmentation": [{"type": "RandomCrop", "padding": 1},
+                             {"type": "RandomHorizontalFlip"}]})
+        self.write("tiny.json", model)
+        words = [TRAIN, "tiny.json", "--data", "synthetic:train=400,test=80,noise=0.05"]
+        out, _ = self.run_command(*words, "-o", "whole")
+        self.assertIn("400 training images in batches of 16, 80 test images", out)
+        found = losses(out)
+        self.assertLess(found[-1], 0.8 * found[0])
+        self.run_command(*words, "-o", "plain", "--no-augmentation")
+        self.assertNotEqual(self.bytes_of("plain"), self.bytes_of("whole"))
+        # What is drawn for an image does not depend on interruptions.
+        self.run_command(*words, "-o", "parts", "--epochs", "2")
+        self.run_command(*words, "-o", "parts", "--resume")
+        self.assertEqual(self.bytes_of("parts"), self.bytes_of("whole"))
+
+    def test_a_label_for_each_pixel(self):
+        layers = [{"type": "Conv2d", "name": "a", "out_channels": 8, "kernel_size": 5, "padding": 2},
+                  {"type": "ReLU"},
+                  {"type": "Conv2d", "name": "b", "out_channels": 3, "kernel_size": 1}]
+        self.write("tiny.json", description(input={"shape": [1, 12, 12]}, layers=layers))
+        out, _ = self.run_command(TRAIN, "tiny.json", "--data", "synthetic:train=100,test=20",
+                                  "--epochs", "2")
+        self.assertIn(f" / {20 * 12 * 12})", out)
+        self.assertLess(losses(out)[1], losses(out)[0])
+
     def test_loss_every_hundred_batches(self):
         write_data_set(self.folder / "more", train=3300)
         out, _ = self.run_command(TRAIN, "tiny.json", "--data", "more", "--epochs", "1")

@@ -136,7 +136,7 @@ TEST_CASE("arrays that are no data set", "[data]") {
   CHECK_THAT(problem("x_train", "nothing"),
              Contains("data.npz: x_train.npy: is no array of NumPy's (.npy)"));
   CHECK_THAT(problem("x_train", bytes("(4,)", {1, 2, 3, 4})), Contains("is [4]; images are [N, C"));
-  CHECK_THAT(problem("x_train", bytes("(2, 0, 3)", {})), Contains("holds images of size zero"));
+  CHECK_THAT(problem("x_train", bytes("(0, 0, 3)", {})), Contains("holds images of size zero"));
   CHECK_THAT(problem("x_train", npy<int32_t>("<i4", "(1, 1, 1)", {1})),
              Contains("has elements of type '<i4'; images are of bytes (|u1) or floats"));
   CHECK_THAT(problem("y_train", bytes("(3,)", {1, 2, 3})), Contains("is [3]; there are 2 images"));
