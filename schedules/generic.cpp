@@ -8,6 +8,7 @@
 //   per image where the channels are innermost; what is reduced over the batch itself is computed
 //   first. A stage called "a/b" is computed where the stage "a" adds a term. An argument "l" of a
 //   stage numbers partial sums that fill its vectors.
+//   A result that is defined range by range along one of its arguments has loops for each range.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -91,6 +92,38 @@ void schedule_stage(Halide::Func& stage, Halide::Var vector, int lanes, VectorDi
   }
 }
 
+// A definition of the result for a range of an argument: `range` in its place.
+void schedule_range(Halide::Func& result, int update, const Halide::Var& vector, int lanes,
+                    bool parallel) {
+  Halide::Stage stage = result.update(update);
+  const Halide::RVar range = result.rvars(update)[0];
+  std::vector<Halide::Var> arguments = result.args();
+  std::vector<Halide::VarOrRVar> order;
+  const std::vector<Halide::Expr> point = result.update_args(update);
+  Halide::VarOrRVar innermost = vector;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const auto* variable = point[i].as<Halide::Internal::Variable>();
+    const bool is_argument = variable && variable->name == arguments[i].name();
+    const Halide::VarOrRVar own = is_argument ? Halide::VarOrRVar(arguments[i]) : range;
+    if (arguments[i].name() == vector.name()) {
+      innermost = own;
+    } else {
+      order.push_back(own);
+    }
+  }
+  if (innermost.is_rvar) {
+    const Halide::RVar outer("outer"), inner("inner");
+    stage.split(innermost.rvar, outer, inner, lanes, kGuard).vectorize(inner);
+    order.insert(order.begin(), {inner, outer});
+  } else {
+    const Halide::Var outer("outer"), inner("inner");
+    stage.split(innermost.var, outer, inner, lanes, kGuard).vectorize(inner);
+    order.insert(order.begin(), {inner, outer});
+  }
+  stage.reorder(order);
+  if (parallel && order.size() > 2) stage.parallel(order.back());
+}
+
 void complete(const Problem& p, Params& params) {
   params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
 }
@@ -123,6 +156,10 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   Var vector(batch ? "n" : "c");
   if (!has_argument(result, vector)) vector = Var(arguments[0].name());
   Var inner("inner"), outer("outer");
+  for (int i = 0; i < result.num_update_definitions(); ++i) {
+    schedule_range(result, i, vector, lanes, params.tasks > 1);
+  }
+  if (result.has_update_definition()) return;
 
   result.split(vector, outer, inner, lanes, kGuard).vectorize(inner);
   // Batch innermost: the vectors of the batch are the outermost loop where stages wait for it, and

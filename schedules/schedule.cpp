@@ -59,6 +59,7 @@ Params choose(const Problem& problem) {
   if (batch && problem.family == "conv_weight_grad") return choose_conv_weight_grad(problem);
   if (batch && problem.family == "linear_weight_grad") return choose_linear_weight_grad(problem);
   if (batch && problem.family == "channel_sum") return choose_channel_sum(problem);
+  if (batch && problem.family == "channel_statistics") return choose_channel_statistics(problem);
   if (problem.family == "window") return choose_window(problem);
   if (problem.family == "product") return choose_product(problem);
   return choose_generic(problem);
@@ -68,7 +69,8 @@ const Schedule* find_schedule(const std::string& name) {
   for (const Schedule* schedule :
        {&schedules::conv_batch, &schedules::conv_channel, &schedules::winograd,
         &schedules::conv_weight_grad, &schedules::linear_weight_grad, &schedules::channel_sum,
-        &schedules::window, &schedules::product, &schedules::generic}) {
+        &schedules::channel_statistics, &schedules::window, &schedules::product,
+        &schedules::generic}) {
     if (name == schedule->name) return schedule;
   }
   return nullptr;

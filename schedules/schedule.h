@@ -150,7 +150,7 @@ struct Schedule {
 };
 namespace schedules {
 extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, linear_weight_grad,
-    channel_sum, window, product, generic;
+    channel_sum, channel_statistics, window, product, generic;
 }  // namespace schedules
 [[nodiscard]] const Schedule* find_schedule(const std::string& name);  // null: none
 
@@ -162,6 +162,7 @@ extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, line
 [[nodiscard]] Params choose_conv_weight_grad(const Problem&);
 [[nodiscard]] Params choose_linear_weight_grad(const Problem&);
 [[nodiscard]] Params choose_channel_sum(const Problem&);
+[[nodiscard]] Params choose_channel_statistics(const Problem&);
 [[nodiscard]] Params choose_window(const Problem&);
 [[nodiscard]] Params choose_product(const Problem&);
 [[nodiscard]] Params choose_generic(const Problem&);

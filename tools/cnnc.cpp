@@ -29,24 +29,29 @@ constexpr const char* kExamples = R"(Examples:
   cnnc mnist.json --emit=plan                                 what is computed, in which memory
   cnnc mnist.json --explain --measure                         how, and how fast that is here
   cnnc mnist.json --train -o mnist_train.o                    the training step, for applications
+  cnnc resnet50.onnx -o resnet50.o                            an ONNX model and its weights
+  cnnc mnist.json -w mnist.safetensors --emit=onnx -o mnist.onnx
 
 An application includes mnist.h and is linked with the object and the runtime:
   cc app.c mnist.o libcnnc_runtime.a -lpthread -lm
 
 Exit codes: 0 done, 1 an input is wrong, 2 the command line is wrong, 3 a bug of cnnc.)";
 
-// What --emit names. No stage: the object.
+// What --emit names. No stage: the object, or the ONNX model.
 struct Emission {
   const char* name;
   std::optional<Stage> stage;
   bool shows_weights;
+  bool is_onnx = false;
+
+  [[nodiscard]] bool is_object() const { return !stage && !is_onnx; }
 };
 const std::vector<Emission>& emissions() {
   static const std::vector<Emission> kEmissions = {
       {"graph", Stage::graph, false},     {"plan", Stage::plan, false},
       {"explain", Stage::explain, false}, {"stmt", Stage::statements, false},
       {"llvm", Stage::llvm, true},        {"asm", Stage::assembly, true},
-      {"obj", std::nullopt, true}};
+      {"onnx", std::nullopt, true, true}, {"obj", std::nullopt, true}};
   return kEmissions;
 }
 
@@ -160,9 +165,10 @@ void declare(CLI::App& app, Options& options) {
       ->type_name("FILE")
       ->group("Output");
   app.add_option("--emit", options.emit,
-                 "What to write: obj (the default), asm, llvm,\n"
-                 "stmt (loops), explain (choice of schedules),\n"
-                 "plan or graph; the last four need no weights")
+                 "What to write: obj (the default), onnx (a model\n"
+                 "for other programs), asm, llvm, stmt (loops),\n"
+                 "explain (choice of schedules), plan or graph;\n"
+                 "the last four need no weights")
       ->type_name("FORM")
       ->check(known_emission())
       ->group("Output");
@@ -361,7 +367,7 @@ int compile_model(Options options, const Emission& emission) {
       named_after.stem().string() + (options.train && !to_file ? "_train" : "");
   const std::string object_path = to_file ? options.output : name + ".o";
   std::vector<std::string> files;
-  if (!emission.stage) {
+  if (emission.is_object()) {
     files = {object_path, fs::path(object_path).replace_extension(".h").string()};
     if (options.compile.external_weights) {
       files.push_back(fs::path(object_path).replace_extension(".bin").string());
@@ -389,6 +395,10 @@ int compile_model(Options options, const Emission& emission) {
   }
   const Result<TensorFile> weights = find_weights(*model, options, emission);
   if (!weights) return cli::report(weights.diagnostics());
+  if (emission.is_onnx) {
+    const Result<std::string> bytes = to_onnx(*model, *weights);
+    return bytes ? write_text(options, *bytes) : cli::report(bytes.diagnostics());
+  }
   if (emission.stage) {
     const Result<std::string> text = inspect(*model, *weights, options.compile, *emission.stage);
     return text ? write_text(options, *text) : cli::report(text.diagnostics());
@@ -433,7 +443,8 @@ std::string problem_with_train(const CLI::App& app, const Options& options) {
 int run(int argc, const char* const* argv) {
   CLI::App app(
       "Compiles a network with its weights to an object file and a C header.\n"
-      "MODEL.json describes the network; docs/format.md says how.",
+      "MODEL is a description of the network (docs/format.md says how) or, with\n"
+      "the ending .onnx, an ONNX model (docs/onnx.md).",
       "cnnc");
   Options options;
   declare(app, options);
@@ -464,10 +475,13 @@ int run(int argc, const char* const* argv) {
   }
   for (const Emission& emission : emissions()) {
     if (options.emit != emission.name) continue;
-    if (!emission.stage && options.output == "-") {
+    if (emission.is_onnx && (options.output.empty() || options.output == "-")) {
+      return cli::usage_error(app, "an ONNX model goes to a file: name it with -o");
+    }
+    if (emission.is_object() && options.output == "-") {
       return cli::usage_error(app, "an object goes to a file: -o - is for text, see --emit");
     }
-    if (emission.stage && !options.depfile.empty()) {
+    if (!emission.is_object() && !options.depfile.empty()) {
       return cli::usage_error(app, "--depfile is for objects, not for --emit=" + options.emit);
     }
     return compile_model(std::move(options), emission);

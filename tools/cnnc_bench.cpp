@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 
+#include "cnnc/cnnc.h"
 #include "compiler/codegen/object_cache.h"
 #include "compiler/driver/graphs.h"
 #include "compiler/driver/object_source.h"
@@ -64,8 +66,9 @@ class Bench {
     target_ = *target;
     if (options_.what == "peak") return peak();
     if (!options_.problems.empty()) return problems();
-    Result<ModelDescription> model = load_model(options_.model);
-    if (!model) return model.diagnostics();
+    const Result<Model> loaded = Model::load(options_.model);
+    if (!loaded) return loaded.diagnostics();
+    std::optional<ModelDescription> model = loaded->description();
     model_name_ = std::filesystem::path(options_.model).stem().string();
     if (options_.batch > 0) model->batch_size = options_.batch;
     target_.winograd = model->winograd;

@@ -23,6 +23,7 @@ constexpr const char* kExamples = R"(Examples:
   cnnc-train mnist.json --data mnist                         three epochs, to mnist.safetensors
   cnnc-train mnist.json --data mnist --resume --epochs 5     two more
   cnnc-train resnet20.json --data synthetic:train=5000       shapes that are drawn
+  cnnc-train net.onnx --loss CrossEntropyLoss --data mnist   on from the weights of an ONNX model
 
 Data sets, told apart by what is there:
   a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,
@@ -42,6 +43,7 @@ struct Options {
   std::string data;
   std::optional<int64_t> epochs;
   std::optional<double> learning_rate;
+  TrainingChoice choice;
   std::optional<uint64_t> seed;
   bool no_shuffle = false;
   bool no_augmentation = false;
@@ -76,6 +78,21 @@ void declare(CLI::App& app, Options& options) {
                  "How often to go through the data, resumed\n"
                  "epochs included. Default: as described")
       ->type_name("N")
+      ->check(cli::whole_number(1, 1000000))
+      ->group("Training");
+  app.add_option("--loss", options.choice.loss,
+                 "What an ONNX model is trained with, such as\n"
+                 "CrossEntropyLoss: a loss of docs/format.md")
+      ->type_name("LOSS")
+      ->group("Training");
+  app.add_option("--optimizer", options.choice.optimizer, "And how, such as Adam. Default: SGD")
+      ->type_name("OPTIMIZER")
+      ->needs("--loss")
+      ->group("Training");
+  app.add_option("--batch", options.choice.batch_size,
+                 "Images of a step, for an ONNX model. Default: 64")
+      ->type_name("N")
+      ->needs("--loss")
       ->check(cli::whole_number(1, 1000000))
       ->group("Training");
   app.add_option("--lr", options.learning_rate,
@@ -205,7 +222,7 @@ std::string resume_command(int argc, const char* const* argv) {
 }
 
 int train_model(Options options, const std::string& resume_command) {
-  const Result<Model> model = Model::load(options.model);
+  const Result<Model> model = Model::load(options.model, options.choice);
   if (!model) return cli::report(model.diagnostics());
   cli::report(model->warnings());
   if (options.output.empty()) options.output = model->name() + ".safetensors";
@@ -260,7 +277,8 @@ int train_model(Options options, const std::string& resume_command) {
 int run(int argc, const char* const* argv) {
   CLI::App app(
       "Trains a network, and saves its weights with PyTorch's names and layouts.\n"
-      "MODEL.json describes the network; docs/format.md says how.",
+      "MODEL is a description of the network (docs/format.md says how) or, with\n"
+      "the ending .onnx, an ONNX model (docs/onnx.md), whose weights training begins with.",
       "cnnc-train");
   Options options;
   declare(app, options);

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "cnnc/cnnc.h"
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/tuned_file.h"
 #include "compiler/frontend/model.h"
@@ -265,8 +266,9 @@ int tune(const Options& options) {
       table = std::move(*earlier);
     }
   }
-  Result<ModelDescription> model = load_model(options.model);
-  if (!model) return cli::report(model.diagnostics());
+  const Result<Model> loaded = Model::load(options.model);
+  if (!loaded) return cli::report(loaded.diagnostics());
+  std::optional<ModelDescription> model = loaded->description();
   cli::report(model->warnings);
   if (options.batch > 0) model->batch_size = options.batch;
   Result<KernelTarget> target = parse_target(options.target);

@@ -8,8 +8,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 deps=$root/build/deps
 
 packages=(
-  llvm-22-dev cmake ninja-build g++ zlib1g-dev libpng-dev libturbojpeg0-dev libzip-dev catch2 libcli11-dev python3 python3-pip
-  protobuf-compiler libprotobuf-dev
+  llvm-22-dev cmake ninja-build g++ zlib1g-dev catch2 libcli11-dev python3 python3-pip
+  libpng-dev libturbojpeg0-dev libzip-dev protobuf-compiler libprotobuf-dev
   pkg-config gdb # for the tests of packages and of symbols
   clang-format-22 clang-tidy-22 # for the tests' lint checks
   # For the tests of objects for other processors: compilers, emulators, WebAssembly's libraries.

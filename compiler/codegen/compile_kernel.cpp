@@ -96,6 +96,41 @@ void compute_before_stores(Func& tuple, const Func& result) {
   tuple.compute_at(result, innermost).store_in(Halide::MemoryType::Register);
 }
 
+// Loops of their own for ranges of an argument of a result, whose formulas differ.
+struct Ranges {
+  size_t argument = 0;
+  std::vector<int64_t> begins;
+};
+
+void define(Func& result, const std::vector<Expr>& point, const std::vector<Expr>& values) {
+  if (values.size() == 1) {
+    result(point) = values[0];
+  } else {
+    result(point) = Halide::Tuple(values);
+  }
+}
+
+// Defines `result` as `outputs` at each of its arguments, range by range.
+void define_ranges(Func& result, const std::vector<Func>& outputs,
+                   const std::vector<Halide::Var>& arguments, const Ranges& ranges,
+                   int64_t extent) {
+  std::vector<Expr> undefined;
+  undefined.reserve(outputs.size());
+  for (const Func& output : outputs) undefined.push_back(Halide::undef(output.types()[0]));
+  define(result, {arguments.begin(), arguments.end()}, undefined);
+  for (size_t i = 0; i < ranges.begins.size(); ++i) {
+    const int64_t end = i + 1 < ranges.begins.size() ? ranges.begins[i + 1] : extent;
+    const Halide::RDom r(static_cast<int>(ranges.begins[i]),
+                         static_cast<int>(end - ranges.begins[i]));
+    std::vector<Expr> point(arguments.begin(), arguments.end());
+    point[ranges.argument] = r;
+    std::vector<Expr> values;
+    values.reserve(outputs.size());
+    for (const Func& output : outputs) values.push_back(at(output, point));
+    define(result, point, values);
+  }
+}
+
 struct BuiltKernel {
   Halide::Pipeline pipeline;
   std::vector<Halide::Argument> arguments;
@@ -119,6 +154,7 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
   KernelFuncs kernel_funcs;
   int64_t stage_count = 0;
   bool is_circular = false;
+  Ranges ranges;
   for (int32_t id : kernel.nodes) {
     const Node& node = graph.nodes[id];
     const std::vector<Type> input_types = graph.types(node.inputs);
@@ -141,6 +177,7 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     CNNC_CHECK(lowering.outputs.size() == node.outputs.size(), node.op->name + ": wrong lowering");
     for (size_t k = 0; k < node.outputs.size(); ++k) funcs[node.outputs[k]] = lowering.outputs[k];
     is_circular |= reads_overwritten(lowering);
+    if (id == kernel.nodes.front()) ranges = {lowering.range_argument, lowering.range_begins};
     if (id == kernel.anchor || node.op->schedule == "channel_sum") {
       kernel_funcs.stages = lowering.stages;
       kernel_funcs.anchor = lowering.outputs[0];
@@ -171,10 +208,16 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     for (size_t i = 0; i < values.size(); ++i) values[i] = tuple(arguments)[static_cast<int>(i)];
   }
   kernel_funcs.result = Func("result");
-  if (values.size() == 1)
-    kernel_funcs.result(arguments) = values[0];
-  else
-    kernel_funcs.result(arguments) = Halide::Tuple(values);
+  if (ranges.begins.size() > 1 && kernel_funcs.stages.empty() && !is_circular) {
+    std::vector<Func> outputs;
+    outputs.reserve(kernel.outputs.size());
+    for (ValueId id : kernel.outputs) outputs.push_back(funcs.at(id));
+    const Shape& shape = graph.type(kernel.outputs[0]).shape;
+    define_ranges(kernel_funcs.result, outputs, arguments, ranges,
+                  shape[shape.size() - 1 - ranges.argument]);
+  } else {
+    define(kernel_funcs.result, point, values);
+  }
 
   apply(spec.problem, spec.params, kernel_funcs);
   // What has one element is computed first. In the loops it would be computed again and again:

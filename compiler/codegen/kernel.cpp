@@ -183,6 +183,10 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
   if (kernel.anchor >= 0) describe_anchor(graph, kernel, problem);
   const Node& first = graph.nodes[kernel.nodes.front()];
   if (kernel.anchor < 0 && first.op->schedule == "window") describe_window(graph, first, problem);
+  if (kernel.anchor < 0 && first.op->schedule == "channel_statistics") {
+    problem.family = first.op->schedule;
+    problem.c = graph.type(first.outputs[0]).shape[0];
+  }
   for (int32_t id : kernel.nodes) {
     const Node& node = graph.nodes[id];
     if (kernel.anchor < 0 && sums_batch(graph, node, target.machine.lanes)) {

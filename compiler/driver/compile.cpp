@@ -9,6 +9,7 @@
 #include "compiler/driver/object_source.h"
 #include "compiler/driver/training_program.h"
 #include "compiler/driver/tuned_file.h"
+#include "compiler/onnx/export.h"
 #include "compiler/passes/passes.h"
 #include "compiler/support/files.h"
 #include "compiler/weights/init.h"
@@ -45,12 +46,14 @@ struct Prepared {
   std::vector<Plan> plans;  // by ascending numbers of images
   std::vector<KernelTarget> targets;
   std::string prefix;
+  ConstantTable constants;  // where the plans' constants lie
 };
 
 // The network with what the caller hands over and gets.
 Result<Graph> graph_for_caller(const ModelDescription& model, int64_t batch,
+                               const TensorFile& weights, ConstantTable& constants,
                                const CompileOptions& options) {
-  Result<Graph> built = inference_graph(model, batch);
+  Result<Graph> built = inference_graph(model, batch, &weights, &constants);
   if (!built) return built.diagnostics();
   Graph graph = std::move(*built);
   const bool is_image = graph.type(graph.inputs[0]).rank() == 4;
@@ -84,14 +87,17 @@ Result<Prepared> prepare(const Model& model, const TensorFile& weights,
   if (!targets) return targets.diagnostics();
   Result<std::vector<int64_t>> batches = checked_batches(options.batches);
   if (!batches) return batches.diagnostics();
-  Prepared prepared;
+  Prepared prepared{{}, {}, {}, ConstantTable([&weights](const std::string& name) {
+                      const Tensor* tensor = weights.find(name);
+                      return tensor ? reinterpret_cast<const float*>(tensor->bytes.data())
+                                    : nullptr;
+                    })};
   prepared.targets = std::move(*targets);
   prepared.prefix = c_identifier(options.prefix.empty() ? model.name() : options.prefix);
   for (int64_t batch : *batches) {
-    Result<Graph> graph = graph_for_caller(model.description(), batch, options);
+    Result<Graph> graph =
+        graph_for_caller(model.description(), batch, weights, prepared.constants, options);
     if (!graph) return graph.diagnostics();
-    const Status fit = check_weights(*graph, weights);
-    if (!fit) return fit.diagnostics();
     // Beyond this point the set of operations is final, and every parameter has values.
     prepared.plans.push_back(make_plan(std::move(*graph), kInferencePlan));
   }
@@ -99,17 +105,13 @@ Result<Prepared> prepare(const Model& model, const TensorFile& weights,
   return prepared;
 }
 
-Blueprint make_blueprint(const Prepared& prepared, const TensorFile& weights,
-                         const CompileOptions& options) {
+Blueprint make_blueprint(const Prepared& prepared, const CompileOptions& options) {
   Blueprint blueprint(prepared.prefix, prepared.targets);
   if (options.profile) blueprint.profile_kernels();
   if (options.unwindable) blueprint.make_unwindable();
   blueprint.add_network(
       prepared.prefix + "_run_images", prepared.plans,
-      [&](const std::string& name) {
-        const Tensor* tensor = weights.find(name);
-        return tensor ? reinterpret_cast<const float*>(tensor->bytes.data()) : nullptr;
-      },
+      [&](const std::string& name) { return prepared.constants.find(name); },
       options.external_weights ? WeightStorage::external : WeightStorage::embedded);
   return blueprint;
 }
@@ -132,7 +134,7 @@ Result<Object> compile(const Model& model, const TensorFile& weights,
                        const CompileOptions& options) {
   Result<Prepared> prepared = prepare(model, weights, options);
   if (!prepared) return prepared.diagnostics();
-  const Blueprint blueprint = make_blueprint(*prepared, weights, options);
+  const Blueprint blueprint = make_blueprint(*prepared, options);
   Result<ObjectCode> code = object_code(blueprint, options.threads, options.use_cache);
   if (!code) return code.diagnostics();
   // Beyond this point there is no compiler, only bytes.
@@ -208,7 +210,7 @@ Result<std::string> inspect(const Model& model, const TensorFile& weights,
     }
     return text;
   }
-  const Blueprint blueprint = make_blueprint(*prepared, weights, options);
+  const Blueprint blueprint = make_blueprint(*prepared, options);
   const Status possible = blueprint.check();
   if (!possible) return possible.diagnostics();
   switch (stage) {
@@ -223,6 +225,17 @@ Result<std::string> inspect(const Model& model, const TensorFile& weights,
   }
 }
 
+Result<std::string> to_onnx(const Model& model, const TensorFile& weights) {
+  const Result<Graph> graph =
+      build_graph(model.description(), std::max<int64_t>(1, model.fixed_batch()));
+  if (!graph) return graph.diagnostics();
+  const Status fit = check_weights(*graph, weights);
+  if (!fit) return fit.diagnostics();
+  return export_onnx(*graph, [&](const std::string& name) {
+    return reinterpret_cast<const float*>(weights.find(name)->bytes.data());
+  });
+}
+
 Result<TensorFile> initial_weights(const Model& model, uint64_t seed) {
   if (model.has_weights()) {
     const Result<SourcedNetwork> network =
@@ -231,8 +244,8 @@ Result<TensorFile> initial_weights(const Model& model, uint64_t seed) {
     TensorFile file;
     for (const Value& value : network->graph.values) {
       if (value.kind != ValueKind::parameter) continue;
-      file.tensors.push_back(f32_tensor(value.name, value.init.shape,
-                                        network->parameters.at(value.name)->data()));
+      file.tensors.push_back(
+          f32_tensor(value.name, value.init.shape, network->parameters.at(value.name)->data()));
     }
     return file;
   }
@@ -244,7 +257,11 @@ Result<TensorFile> initial_weights(const Model& model, uint64_t seed) {
     if (value.kind != ValueKind::parameter) continue;
     std::vector<float> elements(static_cast<size_t>(element_count(value.init.shape)));
     const float bound = init_bound(value.init);
-    uniform_(generator, -bound, bound, elements.data(), static_cast<int64_t>(elements.size()));
+    if (bound > 0) {
+      uniform_(generator, -bound, bound, elements.data(), static_cast<int64_t>(elements.size()));
+    } else {
+      std::fill(elements.begin(), elements.end(), value.init.fill);
+    }
     file.tensors.push_back(f32_tensor(value.name, value.init.shape, elements.data()));
   }
   return file;

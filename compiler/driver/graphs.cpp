@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "compiler/passes/passes.h"
-
 namespace cnnc {
 namespace {
 
@@ -40,7 +38,7 @@ Status check_optimizer(const LayerDescription& optimizer) {
 // these, values. What else is wrong, the loss itself says.
 Type target_type(const LayerDescription& loss, const Type& output) {
   Type classes{DType::i32, {output.shape[0]}};
-  if (output.rank() == 4) {
+  if (output.rank() > 2) {
     classes.shape = output.shape;
     classes.shape[1] = 1;
   }
@@ -83,10 +81,11 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
   const int64_t rows = round_up(model.batch_size, lanes);
   Result<Graph> built = build_graph(model, rows);
   if (!built) return built.diagnostics();
+  // Of the layers: what computes them may move images about, as long as it puts them back.
+  const Diagnostics mixing = mixes_of_batch(*built);
+  if (!mixing.empty()) return mixing;
   Graph graph = with_layers_expanded(std::move(*built));
   ends.output = graph.outputs[0];
-  const Diagnostics mixing = mixes_of_batch(graph);
-  if (!mixing.empty()) return mixing;
   graph = pad_batch(std::move(graph), model.batch_size, rows, kImages, kCount);
   ends.count = graph.inputs.back();
   Type of_target = target_type(model.loss, graph.type(ends.output));
@@ -108,7 +107,9 @@ Result<Graph> graph_with_loss(const ModelDescription& model, int64_t lanes, Ends
 std::vector<ValueId> parameters_of(const Graph& graph) {
   std::vector<ValueId> result;
   for (size_t id = 0; id < graph.values.size(); ++id) {
-    if (graph.values[id].kind == ValueKind::parameter) result.push_back(static_cast<ValueId>(id));
+    const Value& value = graph.values[id];
+    if (value.kind != ValueKind::parameter || value.init.is_buffer) continue;
+    result.push_back(static_cast<ValueId>(id));
   }
   return result;
 }
@@ -133,21 +134,45 @@ Result<std::vector<bool>> undecayed(const ModelDescription& model, const Graph& 
   return parameters_named(graph, parameters, model.weight_decay_exclude);
 }
 
+// Statistics of a batch would make the result for an image depend on the images beside it.
+Status check_statistics(const Graph& graph) {
+  Diagnostics problems;
+  for (const Node& node : graph.nodes) {
+    if (!node.has(kBatchStatistics) || node.attrs.boolean("track_running_stats")) continue;
+    problems.push_back(error(node.op->name + " \"" + node.name +
+                             "\": without track_running_stats there are no averages for "
+                             "inference, only the statistics of a batch in training"));
+    problems.back().span = node.span;
+    problems.back().pointer = node.pointer;
+  }
+  if (!problems.empty()) return problems;
+  return success();
+}
+
 }  // namespace
 
-Graph simplify_inference(Graph graph) {
+Graph simplify_inference(Graph graph, ConstantTable* constants) {
   // Beyond this point every value has a type.
-  graph = decompose_nodes(drop_training_only(with_layers_expanded(std::move(graph))));
+  graph = drop_training_only(with_layers_expanded(std::move(graph)));
+  if (constants != nullptr) graph = fold_affine(std::move(graph), *constants);
+  graph = decompose_nodes(std::move(graph));
   graph = fold_flatten(std::move(graph));
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
   return eliminate_dead(std::move(graph));
 }
 
-Result<Graph> inference_graph(const ModelDescription& model, int64_t batch) {
+Result<Graph> inference_graph(const ModelDescription& model, int64_t batch,
+                              const TensorFile* weights, ConstantTable* constants) {
   Result<Graph> built = build_graph(model, batch);
   if (!built) return built.diagnostics();
-  return simplify_inference(std::move(*built));
+  const Status known = check_statistics(*built);
+  if (!known) return known.diagnostics();
+  if (weights != nullptr) {
+    const Status fit = check_weights(*built, *weights);
+    if (!fit) return fit.diagnostics();
+  }
+  return simplify_inference(std::move(*built), constants);
 }
 
 Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
@@ -164,6 +189,7 @@ Result<Graph> training_graph(const ModelDescription& model, int64_t lanes) {
   const ValueId step = graph.add_input(kStep, {DType::i32, {1}});
   const ValueId seed = graph.add_input(kSeed, {DType::i32, {1}});
   graph = seed_training_only(std::move(graph), seed);
+  graph = use_batch_statistics(std::move(graph), ends.count, step);
   // Beyond this point every value has a type.
   graph = move_monotone_below_maximum(std::move(graph));
   const std::vector<ValueId> parameters = parameters_of(graph);
@@ -192,7 +218,8 @@ Result<Graph> evaluation_graph(const ModelDescription& model, int64_t lanes) {
   attrs.set("rows", model.batch_size);
   const ValueId output = graph.add("CropBatch", "output", attrs, {ends.output})[0];
   graph.outputs = {output, ends.loss};
-  graph = decompose_nodes(drop_training_only(std::move(graph)));
+  graph = drop_training_only(std::move(graph));
+  graph = decompose_nodes(use_batch_statistics(std::move(graph), ends.count));
   graph = move_elementwise_above_views(std::move(graph));
   graph = move_monotone_below_maximum(std::move(graph));
   return eliminate_dead(std::move(graph));

@@ -3,6 +3,7 @@
 #pragma once
 #include "compiler/frontend/model.h"
 #include "compiler/graph/graph.h"
+#include "compiler/passes/passes.h"
 #include "compiler/weights/safetensors.h"
 
 namespace cnnc {
@@ -17,11 +18,14 @@ inline constexpr const char* kLearningRate = "lr";  // f32[1]
 inline constexpr const char* kStep = "step";        // i32[1]: from 0
 inline constexpr const char* kSeed = "seed";        // i32[1]: of dropout
 
-// A network as inference computes it.
-[[nodiscard]] Graph simplify_inference(Graph graph);
+// A network as inference computes it. With constants, what layers do to each channel is folded into
+// them: they are looked up there, and new ones added.
+[[nodiscard]] Graph simplify_inference(Graph graph, ConstantTable* constants = nullptr);
 
-// Inference with the batch given; one input, one output.
-Result<Graph> inference_graph(const ModelDescription& model, int64_t batch);
+// Inference with the batch given; one input, one output. Weights are checked.
+Result<Graph> inference_graph(const ModelDescription& model, int64_t batch,
+                              const TensorFile* weights = nullptr,
+                              ConstantTable* constants = nullptr);
 
 // One training step: forward, loss, gradients, updates. Inputs: images, target, count, lr, step,
 // seed. Output of the caller: the loss, f32[1]. Inside, the batch is padded to a multiple

@@ -24,6 +24,7 @@ std::vector<TrainingTensor> tensors_of(const Plan& plan) {
     tensor.shape = value.init.shape;
     tensor.place = static_cast<int64_t>(sizeof(cnnc_training_state)) + plan.placements[id].offset;
     if (tensor.is_weight) tensor.bound = init_bound(value.init);
+    tensor.fill = value.init.fill;
     result.push_back(std::move(tensor));
   }
   return result;

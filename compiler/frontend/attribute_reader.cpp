@@ -56,7 +56,7 @@ std::string expected(const AttrSpec& spec) {
     case AttrKind::integer:
       return "an integer";
     case AttrKind::real:
-      return "a number";
+      return spec.nullable ? "a number or null" : "a number";
     case AttrKind::boolean:
       return "true or false";
     case AttrKind::text:
@@ -136,6 +136,7 @@ class ValueReader {
   }
 
   std::optional<double> real(const Json& json, const std::string& wanted) {
+    if (spec_.nullable && json.is(JsonKind::null)) return -1;
     if (!json.is_number()) return wrong(json, wanted);
     if (!in_range(json)) return std::nullopt;
     return json.real;

@@ -44,7 +44,7 @@ std::string value_text(const AttrSpec& spec) {
       text = "integer";
       break;
     case AttrKind::real:
-      text = "number";
+      text = spec.nullable ? "number or `null`" : "number";
       break;
     case AttrKind::boolean:
       text = "`true` or `false`";

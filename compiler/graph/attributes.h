@@ -13,13 +13,13 @@
 namespace cnnc {
 
 enum class AttrKind {
-  integer,  // 3
-  real,     // 0.1
-  boolean,  // true
-  text,     // one of AttrSpec::choices
-  pair,     // 3 or [3, 3]: vertical, horizontal; held as a number for each axis
-  padding,  // 1, [1, 1], [top, left, bottom, right] or one of choices; held as text or as numbers,
-            // those of the starts of the axes before those of their ends
+  integer,   // 3
+  real,      // 0.1
+  boolean,   // true
+  text,      // one of AttrSpec::choices
+  pair,      // 3 or [3, 3]: vertical, horizontal; held as a number for each axis
+  padding,   // 1, [1, 1], [top, left, bottom, right] or one of choices; held as text or as numbers,
+             // those of the starts of the axes before those of their ends
   integers,  // [0, 2, 1] or 3; held as a list
   reals,     // [0.5] or 0.5; held as a list
 };
@@ -35,7 +35,7 @@ struct AttrSpec {
   double least = -std::numeric_limits<double>::infinity();  // inclusive, for every number in it
   double most = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices;
-  bool nullable = false;  // of a pair: null may stand for a number, and is held as 0
+  bool nullable = false;  // null may stand for a number: held as 0 in a pair, a real as -1
   size_t axes = 2;        // of a pair or padding: 1 for sequences, 3 for volumes
   std::string doc;
 };

@@ -43,6 +43,7 @@ enum Trait : uint32_t {
   kStagesInput0 = 1u << 11,   // an anchor whose schedule stages a kCheapGather producer of input 0
   kProbabilities = 1u << 12,  // not negative, with a sum of 1 over the channels
   kMixesBatch = 1u << 13,     // elements go from one image of the batch, dimension 0, to another
+  kBatchStatistics = 1u << 14,  // in training it reads the mean and variance of the batch
 };
 
 // A tensor that a layer owns, such as a weight.
@@ -52,6 +53,14 @@ struct ParameterSpec {
   double bound = 0;      // initial values are uniform in [-bound, bound) ...
   bool kaiming = false;  // ... drawn with PyTorch's weight or bias rule; fan_in is given:
   int64_t fan_in = 0;
+  float fill = 0;          // without fan_in: the value of all elements
+  bool is_buffer = false;  // belongs to the network, but is no parameter that an optimizer updates
+};
+
+// What a layer does to each channel in inference: output = scale * input + shift.
+struct ChannelAffine {
+  std::vector<double> scale;
+  std::vector<double> shift;
 };
 
 struct OpInput {
@@ -112,6 +121,15 @@ struct OpDef {
   // A layer that other ops compute: appends them to the graph, and returns what stands for each
   // output of the node; nothing where the op computes this node itself. Null: it always does.
   std::vector<ValueId> (*expand)(Graph&, const Node&) = nullptr;
+  // From the elements of its parameters, null where absent, in the order of `inputs`. Null: the
+  // layer is something else.
+  ChannelAffine (*channel_affine)(const Attrs&, const std::vector<Type>& inputs,
+                                  const std::vector<const float*>& elements) = nullptr;
+  // For layers with the parameters "weight", in which they are linear, and "bias": the channel of
+  // the output to which alone the elements [i, j, ...] of the weight contribute; -1: to several.
+  // Null: none such.
+  int64_t (*output_channel)(const Attrs&, const Shape& weight, const Shape& output, int64_t i,
+                            int64_t j) = nullptr;
   // Multiplications and additions, counted as the field does (padding taps included). Null: 0.
   int64_t (*flops)(const Attrs&, const std::vector<Type>& inputs,
                    const std::vector<Type>& outputs) = nullptr;

@@ -10,14 +10,26 @@ namespace {
 
 // Those with one input and no attributes, and the op of each.
 const std::map<std::string, std::string>& plain_ops() {
-  static const std::map<std::string, std::string> kOps = {
-      {"Abs", "Abs"},           {"Ceil", "Ceil"},   {"Cos", "Cos"},
-      {"Erf", "Erf"},           {"Exp", "Exp"},     {"Floor", "Floor"},
-      {"HardSwish", "Hardswish"}, {"Log", "Log"},   {"Mish", "Mish"},
-      {"Neg", "Neg"},           {"Reciprocal", "Reciprocal"}, {"Relu", "ReLU"},
-      {"Round", "Round"},       {"Sigmoid", "Sigmoid"}, {"Sign", "Sign"},
-      {"Sin", "Sin"},           {"Softplus", "Softplus"}, {"Softsign", "Softsign"},
-      {"Sqrt", "Sqrt"},         {"Tanh", "Tanh"}};
+  static const std::map<std::string, std::string> kOps = {{"Abs", "Abs"},
+                                                          {"Ceil", "Ceil"},
+                                                          {"Cos", "Cos"},
+                                                          {"Erf", "Erf"},
+                                                          {"Exp", "Exp"},
+                                                          {"Floor", "Floor"},
+                                                          {"HardSwish", "Hardswish"},
+                                                          {"Log", "Log"},
+                                                          {"Mish", "Mish"},
+                                                          {"Neg", "Neg"},
+                                                          {"Reciprocal", "Reciprocal"},
+                                                          {"Relu", "ReLU"},
+                                                          {"Round", "Round"},
+                                                          {"Sigmoid", "Sigmoid"},
+                                                          {"Sign", "Sign"},
+                                                          {"Sin", "Sin"},
+                                                          {"Softplus", "Softplus"},
+                                                          {"Softsign", "Softsign"},
+                                                          {"Sqrt", "Sqrt"},
+                                                          {"Tanh", "Tanh"}};
   return kOps;
 }
 
@@ -114,8 +126,8 @@ void import_prelu(OnnxNode& node) {
     const int64_t count = slope.constant->count();
     Shape per_channel(in.size() - 1, 1);
     per_channel[0] = in[1];
-    const bool is_layer = count == 1 || shape == per_channel ||
-                          (node.opset() < 7 && shape == Shape{in[1]});
+    const bool is_layer =
+        count == 1 || shape == per_channel || (node.opset() < 7 && shape == Shape{in[1]});
     if (is_layer) {
       Operand weight = slope;
       if (shape.size() != 1) {
@@ -123,7 +135,8 @@ void import_prelu(OnnxNode& node) {
       }
       Attrs attrs;
       attrs.set("num_parameters", count);
-      return node.set_output(0, node.emit("PReLU", std::move(attrs), {input}, {{"weight", weight}}));
+      return node.set_output(0,
+                             node.emit("PReLU", std::move(attrs), {input}, {{"weight", weight}}));
     }
   }
   const Operand below = combined(node, "Mul", combined(node, "Minimum", input, 0.0), slope);
@@ -162,7 +175,8 @@ void import_dropout(OnnxNode& node) {
   }
   const Operand input = node.input(0);
   if (node.has_output(1)) {
-    KnownTensor mask(node.opset() < 10 ? ElementType::f32 : ElementType::boolean, node.shape(input));
+    KnownTensor mask(node.opset() < 10 ? ElementType::f32 : ElementType::boolean,
+                     node.shape(input));
     for (int64_t i = 0; i < mask.count(); ++i) mask.set(i, 1);
     node.set_output(1, std::move(mask));
   }

@@ -9,7 +9,7 @@ namespace {
 
 const std::map<std::string, std::string>& binary_ops() {
   static const std::map<std::string, std::string> kOps = {
-      {"Add", "Add"}, {"Div", "Div"},  {"Max", "Maximum"}, {"Mean", "Add"}, {"Min", "Minimum"},
+      {"Add", "Add"}, {"Div", "Div"}, {"Max", "Maximum"}, {"Mean", "Add"}, {"Min", "Minimum"},
       {"Mul", "Mul"}, {"Pow", "Pow"}, {"Sub", "Sub"},     {"Sum", "Add"}};
   return kOps;
 }

@@ -9,7 +9,7 @@ namespace {
 
 void import_constant(OnnxNode& node) {
   if (KnownTensorPtr value = node.tensor("value")) {
-    node.set_output(0, Operand{kNoValue, std::move(value), ""});
+    node.set_output(0, Operand{kNoValue, std::move(value), "", false});
     return;
   }
   if (node.has("value_float")) {
@@ -35,15 +35,17 @@ void import_identity(OnnxNode& node) { node.set_output(0, node.input(0)); }
 void import_shape(OnnxNode& node) {
   const Shape shape = node.shape(node.input(0));
   const auto rank = static_cast<int64_t>(shape.size());
-  const auto place = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank); };
+  const auto place = [&](int64_t at) {
+    return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
+  };
   const int64_t begin = place(node.integer("start", 0));
   const int64_t end = std::max(begin, place(node.integer("end", rank)));
   node.set_output(0, KnownTensor::integers({shape.begin() + begin, shape.begin() + end}));
 }
 
 void import_size(OnnxNode& node) {
-  node.set_output(
-      0, KnownTensor::scalar(ElementType::i64, element_count(node.shape(node.input(0)))));
+  node.set_output(0,
+                  KnownTensor::scalar(ElementType::i64, element_count(node.shape(node.input(0)))));
 }
 
 // To the type that it has, the only one that is computed with.
@@ -78,9 +80,8 @@ OnnxOperators constant_operators() {
   OnnxOperators operators = {{"Cast", import_cast},         {"CastLike", import_cast_like},
                              {"Constant", import_constant}, {"Identity", import_identity},
                              {"Shape", import_shape},       {"Size", import_size}};
-  for (const char* name :
-       {"And", "ConstantOfShape", "Equal", "Greater", "GreaterOrEqual", "Less",
-        "LessOrEqual", "Mod", "NonZero", "Not", "Or", "Range", "Where", "Xor"}) {
+  for (const char* name : {"And", "ConstantOfShape", "Equal", "Greater", "GreaterOrEqual", "Less",
+                           "LessOrEqual", "Mod", "NonZero", "Not", "Or", "Range", "Where", "Xor"}) {
     operators.push_back({name, import_known_only});
   }
   return operators;

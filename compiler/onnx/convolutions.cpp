@@ -61,9 +61,8 @@ void import_conv_transpose(OnnxNode& node) {
     for (int64_t d = 0; d < rank; ++d) {
       const int64_t from_end = rank - d;
       const int64_t wanted =
-          output_shape.empty()
-              ? spatial[d] * window.strides[d]
-              : output_shape[static_cast<int64_t>(output_shape.size()) - from_end];
+          output_shape.empty() ? spatial[d] * window.strides[d]
+                               : output_shape[static_cast<int64_t>(output_shape.size()) - from_end];
       const int64_t total =
           window.strides[d] * (spatial[d] - 1) + extra[d] + window.reach(d) - wanted;
       // Where the output is larger than the windows reach, zeros follow at its end.

@@ -121,18 +121,21 @@ std::string OnnxExporter::between(const std::string& name) const { return output
 
 std::string OnnxExporter::add_integers(const std::string& name,
                                        const std::vector<int64_t>& elements) {
-  *model_.mutable_graph()->add_initializer() =
-      tensor(between(name), {static_cast<int64_t>(elements.size())}, TensorProto::INT64,
-             elements.data(), elements.size() * sizeof(int64_t));
+  add_constant(tensor(between(name), {static_cast<int64_t>(elements.size())}, TensorProto::INT64,
+                      elements.data(), elements.size() * sizeof(int64_t)));
   return between(name);
 }
 
 std::string OnnxExporter::add_floats(const std::string& name, const Shape& shape,
                                      const std::vector<float>& elements) {
-  *model_.mutable_graph()->add_initializer() =
-      tensor(between(name), shape, TensorProto::FLOAT, elements.data(),
-             elements.size() * sizeof(float));
+  add_constant(tensor(between(name), shape, TensorProto::FLOAT, elements.data(),
+                      elements.size() * sizeof(float)));
   return between(name);
+}
+
+void OnnxExporter::add_constant(const TensorProto& value) {
+  *attribute(add("Constant", {}, value.name()), "value", AttributeProto::TENSOR).mutable_t() =
+      value;
 }
 
 std::vector<int64_t> OnnxExporter::open_output_shape() const {
@@ -169,8 +172,8 @@ Result<std::string> export_onnx(
   for (const Node& node : graph.nodes) {
     exporter.begin(node);
     const auto found = table().find(node.op->name);
-    const std::string problem =
-        found == table().end() ? "ONNX has no operator for it" : found->second(exporter);
+    const std::string problem = found == table().end() ? "cnnc does not know how ONNX would say it"
+                                                       : found->second(exporter);
     if (problem.empty()) continue;
     problems.push_back(
         error(node.op->name + " \"" + node.name + "\" cannot be exported: " + problem));

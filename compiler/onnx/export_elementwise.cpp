@@ -19,18 +19,27 @@ struct Twin {
 
 // Ops without attributes that matter, and ONNX's operators.
 const std::map<std::string, Twin>& plain() {
-  static const std::map<std::string, Twin> kPlain = {
-      {"Abs", {"Abs"}},           {"Ceil", {"Ceil"}},
-      {"Cos", {"Cos"}},           {"Erf", {"Erf"}},
-      {"Exp", {"Exp"}},           {"Floor", {"Floor"}},
-      {"Hardswish", {"HardSwish"}}, {"Identity", {"Identity"}},
-      {"Log", {"Log"}},           {"Mish", {"Mish", 18}},
-      {"Neg", {"Neg"}},           {"ReLU", {"Relu"}},
-      {"Reciprocal", {"Reciprocal"}}, {"Round", {"Round"}},
-      {"Sigmoid", {"Sigmoid"}},   {"Sign", {"Sign"}},
-      {"Sin", {"Sin"}},           {"Softsign", {"Softsign"}},
-      {"Sqrt", {"Sqrt"}},         {"SELU", {"Selu"}},
-      {"Tanh", {"Tanh"}}};
+  static const std::map<std::string, Twin> kPlain = {{"Abs", {"Abs"}},
+                                                     {"Ceil", {"Ceil"}},
+                                                     {"Cos", {"Cos"}},
+                                                     {"Erf", {"Erf"}},
+                                                     {"Exp", {"Exp"}},
+                                                     {"Floor", {"Floor"}},
+                                                     {"Hardswish", {"HardSwish"}},
+                                                     {"Identity", {"Identity"}},
+                                                     {"Log", {"Log"}},
+                                                     {"Mish", {"Mish", 18}},
+                                                     {"Neg", {"Neg"}},
+                                                     {"ReLU", {"Relu"}},
+                                                     {"Reciprocal", {"Reciprocal"}},
+                                                     {"Round", {"Round"}},
+                                                     {"Sigmoid", {"Sigmoid"}},
+                                                     {"Sign", {"Sign"}},
+                                                     {"Sin", {"Sin"}},
+                                                     {"Softsign", {"Softsign"}},
+                                                     {"Sqrt", {"Sqrt"}},
+                                                     {"SELU", {"Selu"}},
+                                                     {"Tanh", {"Tanh"}}};
   return kPlain;
 }
 
@@ -76,9 +85,9 @@ std::string export_clamp(OnnxExporter& exporter, const char* least, const char* 
   std::vector<std::string> inputs = {exporter.input(0)};
   for (const char* name : {least, most}) {
     const Attrs& attrs = exporter.attrs();
-    inputs.push_back(attrs.has(name) ? exporter.add_floats(
-                                           name, {}, {static_cast<float>(attrs.real(name))})
-                                     : "");
+    inputs.push_back(attrs.has(name)
+                         ? exporter.add_floats(name, {}, {static_cast<float>(attrs.real(name))})
+                         : "");
   }
   exporter.add("Clip", inputs, exporter.output());
   return kExported;
@@ -90,9 +99,10 @@ std::string export_hardtanh(OnnxExporter& exporter) {
 }
 
 std::string export_relu6(OnnxExporter& exporter) {
-  exporter.add("Clip", {exporter.input(0), exporter.add_floats("min", {}, {0}),
-                        exporter.add_floats("max", {}, {6})},
-               exporter.output());
+  exporter.add(
+      "Clip",
+      {exporter.input(0), exporter.add_floats("min", {}, {0}), exporter.add_floats("max", {}, {6})},
+      exporter.output());
   return kExported;
 }
 

@@ -134,9 +134,9 @@ std::string export_batch_norm(OnnxExporter& exporter) {
     if (exporter.has_input(i)) {
       inputs.push_back(exporter.input(i));
     } else if (i <= 2) {
-      inputs.push_back(exporter.add_floats(
-          i == 1 ? "weight" : "bias", {channels},
-          std::vector<float>(static_cast<size_t>(channels), absent[i - 1])));
+      inputs.push_back(
+          exporter.add_floats(i == 1 ? "weight" : "bias", {channels},
+                              std::vector<float>(static_cast<size_t>(channels), absent[i - 1])));
     } else {
       return "it has no running averages";
     }

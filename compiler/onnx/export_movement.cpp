@@ -52,10 +52,11 @@ std::string export_slice(OnnxExporter& exporter) {
 }  // namespace
 
 std::vector<OpExport> movement_exports() {
-  return {{"Concat", export_concat},       {"Flatten", export_view},  {"Permute", export_permute},
-          {"Reshape", export_view},        {"Slice", export_slice},   {"Squeeze", export_view},
-          {"Transpose", export_transpose}, {"Unflatten", export_view}, {"Unsqueeze", export_view},
-          {"View", export_view}};
+  return {{"Concat", export_concat},       {"Flatten", export_view},
+          {"Permute", export_permute},     {"Reshape", export_view},
+          {"Slice", export_slice},         {"Squeeze", export_view},
+          {"Transpose", export_transpose}, {"Unflatten", export_view},
+          {"Unsqueeze", export_view},      {"View", export_view}};
 }
 
 }  // namespace cnnc

@@ -9,6 +9,7 @@
 namespace onnx {
 class ModelProto;
 class NodeProto;
+class TensorProto;
 }  // namespace onnx
 
 namespace cnnc {
@@ -32,7 +33,7 @@ class OnnxExporter {
                          const std::string& output, int64_t opset = 0);
   // The same from input 0 to the output.
   ::onnx::NodeProto& add(const std::string& type, int64_t opset = 0);
-  // Initializers of the node's own; their names.
+  // Constants, which training does not change; their names.
   std::string add_integers(const std::string& name, const std::vector<int64_t>& elements);
   std::string add_floats(const std::string& name, const Shape& shape,
                          const std::vector<float>& elements);
@@ -45,6 +46,8 @@ class OnnxExporter {
   ::onnx::ModelProto& model_;
   const Graph& graph_;
   const Node* node_ = nullptr;
+
+  void add_constant(const ::onnx::TensorProto& value);
 };
 
 void set_integer(::onnx::NodeProto& node, const std::string& name, int64_t value);

@@ -62,7 +62,8 @@ void fold_concat(OnnxNode& node) {
     size_t part = 0;
     while (from[axis] >= parts[part]->shape()[axis]) from[axis] -= parts[part++]->shape()[axis];
     int64_t position = 0;
-    for (size_t d = 0; d < from.size(); ++d) position = position * parts[part]->shape()[d] + from[d];
+    for (size_t d = 0; d < from.size(); ++d)
+      position = position * parts[part]->shape()[d] + from[d];
     result.set(i, parts[part]->at(position));
   });
   node.set_output(0, std::move(result));
@@ -77,8 +78,8 @@ void fold_slice(OnnxNode& node) {
   node.set_output(0, gathered(input, shape, [&](const std::vector<int64_t>& index) {
                     int64_t position = 0;
                     for (size_t d = 0; d < index.size(); ++d) {
-                      position = position * input.shape()[d] + slices[d].begin +
-                                 index[d] * slices[d].step;
+                      position =
+                          position * input.shape()[d] + slices[d].begin + index[d] * slices[d].step;
                     }
                     return position;
                   }));
@@ -221,24 +222,15 @@ void fold_reduce(OnnxNode& node) {
 }  // namespace
 
 std::vector<Folding> movement_foldings() {
-  return {{"Concat", fold_concat},
-          {"ConstantOfShape", fold_constant_of_shape},
-          {"Expand", fold_expand},
-          {"Flatten", fold_flatten},
-          {"Gather", fold_gather},
-          {"NonZero", fold_non_zero},
-          {"Range", fold_range},
-          {"ReduceMax", fold_reduce},
-          {"ReduceMean", fold_reduce},
-          {"ReduceMin", fold_reduce},
-          {"ReduceProd", fold_reduce},
-          {"ReduceSum", fold_reduce},
-          {"Reshape", fold_reshape},
-          {"Slice", fold_slice},
-          {"Split", fold_split},
-          {"Squeeze", fold_squeeze},
-          {"Tile", fold_tile},
-          {"Transpose", fold_transpose},
+  return {{"Concat", fold_concat},      {"ConstantOfShape", fold_constant_of_shape},
+          {"Expand", fold_expand},      {"Flatten", fold_flatten},
+          {"Gather", fold_gather},      {"NonZero", fold_non_zero},
+          {"Range", fold_range},        {"ReduceMax", fold_reduce},
+          {"ReduceMean", fold_reduce},  {"ReduceMin", fold_reduce},
+          {"ReduceProd", fold_reduce},  {"ReduceSum", fold_reduce},
+          {"Reshape", fold_reshape},    {"Slice", fold_slice},
+          {"Split", fold_split},        {"Squeeze", fold_squeeze},
+          {"Tile", fold_tile},          {"Transpose", fold_transpose},
           {"Unsqueeze", fold_unsqueeze}};
 }
 

@@ -90,8 +90,8 @@ class Importer {
   ImportedGraph& into() { return into_; }
   [[nodiscard]] Diagnostics& problems() { return problems_; }
 
-  void add_known(const std::string& name, KnownTensorPtr constant) {
-    into_.operands[name] = {kNoValue, std::move(constant), name};
+  void add_known(const std::string& name, KnownTensorPtr constant, bool is_trained) {
+    into_.operands[name] = {kNoValue, std::move(constant), name, is_trained};
   }
 
   void add_input(const OnnxInput& input, int64_t batch) {
@@ -118,8 +118,10 @@ class Importer {
     if (std::any_of(shape.begin(), shape.end(), [](int64_t extent) { return extent == 0; })) {
       return problem("is empty: " + to_string(shape));
     }
+    const bool is_scalar = shape.empty();
+    if (is_scalar) shape = {1};
     const ValueId id = into_.graph.add_input(input.name, {DType::f32, std::move(shape)});
-    into_.operands[input.name] = {id, nullptr, input.name};
+    into_.operands[input.name] = {id, nullptr, input.name, false, is_scalar};
   }
 
   void refuse_inputs_of_other_types() {
@@ -152,7 +154,8 @@ class Importer {
             file_error(path_, "output \"" + output.name() + "\" is computed by no node"));
         continue;
       }
-      result.push_back({output.name(), found->second.id, found->second.constant});
+      result.push_back(
+          {output.name(), found->second.id, found->second.constant, found->second.is_scalar});
     }
     return result;
   }
@@ -224,9 +227,9 @@ Diagnostics OnnxModel::Impl::read_opsets() {
     opsets[domain] = entry.version();
     if (!domain.empty()) continue;
     if (entry.version() < kFirstOpset || entry.version() > kNewestOpset) {
-      problems.push_back(file_error(
-          path, "is of opset " + std::to_string(entry.version()) + "; cnnc reads opsets " +
-                    std::to_string(kFirstOpset) + " to " + std::to_string(kNewestOpset)));
+      problems.push_back(file_error(path, "is of opset " + std::to_string(entry.version()) +
+                                              "; cnnc reads opsets " + std::to_string(kFirstOpset) +
+                                              " to " + std::to_string(kNewestOpset)));
     }
   }
   return problems;
@@ -241,8 +244,8 @@ Status OnnxModel::Impl::read() {
   for (TensorProto& tensor : *model.mutable_graph()->mutable_initializer()) {
     Result<KnownTensor> constant = read_tensor(tensor, folder);
     if (!constant) {
-      problems.push_back(file_error(path, "initializer \"" + tensor.name() + "\" " +
-                                              constant.diagnostics().front().message));
+      problems.push_back(file_error(
+          path, "initializer \"" + tensor.name() + "\" " + constant.diagnostics().front().message));
       continue;
     }
     given.insert(tensor.name());
@@ -296,11 +299,12 @@ Result<OnnxImport> OnnxModel::import(const OnnxImportOptions& options,
                                      std::set<std::string>* inputs_to_know) const {
   Importer importer(impl_->path, impl_->model.graph(),
                     [this](const std::string& domain) { return impl_->opset_of(domain); });
-  for (const auto& [name, constant] : impl_->initializers) importer.add_known(name, constant);
+  for (const auto& [name, constant] : impl_->initializers)
+    importer.add_known(name, constant, /*is_trained=*/true);
   for (const OnnxInput& input : impl_->inputs) {
     const auto known = options.known_inputs.find(input.name);
     if (known != options.known_inputs.end()) {
-      importer.add_known(input.name, known->second);
+      importer.add_known(input.name, known->second, /*is_trained=*/false);
     } else {
       importer.add_input(input, options.batch);
     }

@@ -37,6 +37,7 @@ struct OnnxOutput {
   std::string name;
   ValueId id = kNoValue;
   KnownTensorPtr constant;
+  bool is_scalar = false;  // it has no dimensions, and one in the graph
 };
 
 struct OnnxImport {

@@ -143,8 +143,9 @@ Result<ExternalPlace> external_place(const TensorProto& tensor) {
     } catch (const std::exception&) {
       number = -1;
     }
-    if (number < 0) return error("its external data has the " + entry.key() + " \"" +
-                                 entry.value() + "\", which is no number of bytes");
+    if (number < 0)
+      return error("its external data has the " + entry.key() + " \"" + entry.value() +
+                   "\", which is no number of bytes");
     (entry.key() == "offset" ? place.offset : place.length) = number;
   }
   const std::filesystem::path path(place.file);

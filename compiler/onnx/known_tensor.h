@@ -17,7 +17,7 @@ namespace cnnc {
 // The types that a constant may have; ONNX has more, which are refused.
 enum class ElementType { f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, boolean };
 
-[[nodiscard]] const char* to_string(ElementType type);                 // ONNX's word: "float"
+[[nodiscard]] const char* to_string(ElementType type);                  // ONNX's word: "float"
 [[nodiscard]] bool element_type(int32_t data_type, ElementType& type);  // of TensorProto::DataType
 // The name of a TensorProto::DataType, for messages.
 [[nodiscard]] std::string data_type_name(int32_t data_type);
@@ -66,7 +66,7 @@ using KnownTensorPtr = std::shared_ptr<const KnownTensor>;
 // The elements of a tensor. `folder` is where files of external data lie; what is wrong is said
 // without the tensor's name.
 [[nodiscard]] Result<KnownTensor> read_tensor(const ::onnx::TensorProto& tensor,
-                                           const std::string& folder);
+                                              const std::string& folder);
 // The bytes of a TensorProto.
 [[nodiscard]] Result<KnownTensor> parse_tensor(const std::string& bytes);
 

@@ -14,12 +14,17 @@ Operand reshaped(OnnxNode& node, const Operand& operand, const Shape& shape) {
   if (operand.is_constant()) {
     return OnnxNode::derived(operand, "reshaped", operand.constant->reshaped(shape));
   }
+  const Shape in_graph = shape.empty() ? Shape{1} : shape;
+  Operand result = operand;
   if (shape.size() == 2 && from.size() >= 2 && shape[0] == from[0]) {
-    return node.emit("Flatten", {}, {operand});
+    result = node.emit("Flatten", {}, {operand});
+  } else if (in_graph != node.shape_in_graph(operand)) {
+    Attrs attrs;
+    attrs.set("shape", in_graph);
+    result = node.emit("View", std::move(attrs), {operand});
   }
-  Attrs attrs;
-  attrs.set("shape", shape);
-  return node.emit("View", std::move(attrs), {operand});
+  result.is_scalar = shape.empty();
+  return result;
 }
 
 Operand permuted(OnnxNode& node, const Operand& operand, const std::vector<int64_t>& order) {
@@ -70,9 +75,6 @@ Operand joined(OnnxNode& node, const std::vector<Operand>& parts, int64_t axis) 
 }
 
 namespace {
-
-// Most nodes that an operator may become which cnnc does not have as a whole.
-constexpr int64_t kMostParts = 256;
 
 void import_reshape(OnnxNode& node) {
   const Operand input = node.input(0);
@@ -125,25 +127,25 @@ void import_split(OnnxNode& node) {
   }
 }
 
-// Elements at known places: slices, joined.
+// Elements at known places.
 void import_gather(OnnxNode& node) {
   const Operand input = node.input(0);
   const Shape from = node.shape(input);
   const int64_t axis = OnnxNode::axis_within(node.integer("axis", 0), node.rank(input));
   const KnownTensorPtr indices = node.known_input(1);
-  if (indices->count() > kMostParts) {
-    refuse("gathers " + std::to_string(indices->count()) + " elements, more than " +
-           std::to_string(kMostParts));
-  }
-  std::vector<Operand> parts;
+  if (indices->count() == 0) refuse("gathers nothing");
+  std::vector<int64_t> places;
   for (int64_t index : indices->as_integers()) {
-    parts.push_back(part_of(node, input, axis, OnnxNode::axis_within(index, from[axis]), 1));
+    places.push_back(OnnxNode::axis_within(index, from[axis]));
   }
-  if (parts.empty()) refuse("gathers nothing");
+  Attrs attrs;
+  attrs.set("dim", axis);
+  attrs.set("index", places);
+  const Operand chosen = node.emit("IndexSelect", std::move(attrs), {input});
   Shape shape(from.begin(), from.begin() + axis);
   shape.insert(shape.end(), indices->shape().begin(), indices->shape().end());
   shape.insert(shape.end(), from.begin() + axis + 1, from.end());
-  node.set_output(0, reshaped(node, joined(node, parts, axis), shape));
+  node.set_output(0, reshaped(node, chosen, shape));
 }
 
 // Blocks of channels to blocks of pixels: [N, b, b, C, H, W] to [N, C, H, b, W, b], or with the
@@ -163,8 +165,9 @@ void import_depth_to_space(OnnxNode& node) {
   const Shape split = depth_first ? Shape{in[0], depth, block, block, in[2], in[3]}
                                   : Shape{in[0], block, block, depth, in[2], in[3]};
   const Operand parts = reshaped(node, input, split);
-  const Operand moved = permuted(node, parts, depth_first ? std::vector<int64_t>{0, 1, 4, 2, 5, 3}
-                                                          : std::vector<int64_t>{0, 3, 4, 1, 5, 2});
+  const Operand moved = permuted(node, parts,
+                                 depth_first ? std::vector<int64_t>{0, 1, 4, 2, 5, 3}
+                                             : std::vector<int64_t>{0, 3, 4, 1, 5, 2});
   node.set_output(0, reshaped(node, moved, {in[0], depth, in[2] * block, in[3] * block}));
 }
 

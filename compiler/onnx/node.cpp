@@ -19,11 +19,39 @@ std::vector<std::string> messages(const Diagnostics& diagnostics) {
 }
 
 ReferenceTensor reference_of(const KnownTensor& constant) {
-  ReferenceTensor tensor{constant.shape(), std::vector<double>(constant.count())};
+  const Shape shape = constant.shape().empty() ? Shape{1} : constant.shape();
+  ReferenceTensor tensor{shape, std::vector<double>(constant.count())};
   for (int64_t i = 0; i < constant.count(); ++i) {
     tensor.data[i] = static_cast<double>(constant.at(i));
   }
   return tensor;
+}
+
+std::vector<double> numbers_of(const AttrValue& value) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) return {static_cast<double>(*integer)};
+  if (const auto* real = std::get_if<double>(&value)) return {*real};
+  if (const auto* list = std::get_if<std::vector<double>>(&value)) return *list;
+  if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) {
+    return {list->begin(), list->end()};
+  }
+  return {};
+}
+
+// What a description's reader checks of the attributes of a layer.
+void check_ranges(const OpDef& op, const Attrs& attrs) {
+  for (const AttrSpec& spec : op.attrs) {
+    if (!attrs.has(spec.name)) continue;
+    const AttrValue& value = attrs.all().at(spec.name);
+    for (const double number : numbers_of(value)) {
+      if (number >= spec.least && number <= spec.most) continue;
+      refuse(op.name + " takes no " + spec.name + " of " + to_string(value));
+    }
+    const auto* text = std::get_if<std::string>(&value);
+    if (text == nullptr || spec.choices.empty()) continue;
+    if (std::find(spec.choices.begin(), spec.choices.end(), *text) == spec.choices.end()) {
+      refuse(op.name + " takes no " + spec.name + " of " + to_string(value));
+    }
+  }
 }
 
 }  // namespace
@@ -80,7 +108,13 @@ bool OnnxNode::all_known() const {
 
 Shape OnnxNode::shape(const Operand& operand) const {
   CNNC_CHECK(!operand.is_absent(), "the shape of nothing");
-  return operand.is_constant() ? operand.constant->shape() : into_.graph.type(operand.id).shape;
+  if (operand.is_constant()) return operand.constant->shape();
+  return operand.is_scalar ? Shape{} : into_.graph.type(operand.id).shape;
+}
+
+Shape OnnxNode::shape_in_graph(const Operand& operand) const {
+  const Shape result = shape(operand);
+  return result.empty() ? Shape{1} : result;
 }
 
 int64_t OnnxNode::rank(const Operand& operand) const {
@@ -197,7 +231,8 @@ void OnnxNode::set_output(int64_t i, Operand operand) {
 }
 
 void OnnxNode::set_output(int64_t i, KnownTensor constant) {
-  set_output(i, Operand{kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), ""});
+  set_output(
+      i, Operand{kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), "", false});
 }
 
 void OnnxNode::refuse_output(int64_t i, const std::string& what) const {
@@ -217,21 +252,19 @@ std::string OnnxNode::next_name() {
 }
 
 // A constant becomes a parameter of the graph.
-ValueId OnnxNode::value_of(const Operand& operand) {
+ValueId OnnxNode::value_of(const Operand& operand, const ParameterSpec* slot) {
   if (!operand.is_constant()) return operand.id;
   if (operand.constant->type() != ElementType::f32) {
-    refuse("computes with \"" + operand.name + "\" of type " +
-           to_string(operand.constant->type()) + "; cnnc computes with float");
+    refuse("computes with \"" + operand.name + "\" of type " + to_string(operand.constant->type()) +
+           "; cnnc computes with float");
   }
   const auto [place, is_new] =
       into_.parameters.emplace(operand.name, ImportedGraph::Parameter{operand.constant, kNoValue});
   CNNC_CHECK(is_new || place->second.constant->shape() == operand.constant->shape(),
              "two parameters called " + operand.name);
   if (is_new) {
-    ParameterSpec spec;
-    const size_t dot = operand.name.find_last_of('.');
-    spec.name = dot == std::string::npos ? operand.name : operand.name.substr(dot + 1);
-    spec.shape = operand.constant->shape();
+    ParameterSpec spec = slot != nullptr ? *slot : ParameterSpec{};
+    spec.shape = shape_in_graph(operand);
     place->second.id = into_.graph.add_parameter(operand.name, std::move(spec));
   }
   return place->second.id;
@@ -263,7 +296,7 @@ std::vector<Operand> OnnxNode::compute(const OpDef& op, Attrs attrs,
     KnownTensor constant(is_real ? ElementType::f32 : ElementType::i32, results[k].shape);
     for (int64_t i = 0; i < constant.count(); ++i) constant.set(i, results[k].data[i]);
     outputs.push_back({kNoValue, std::make_shared<const KnownTensor>(std::move(constant)),
-                       k == 0 ? name : name + "." + op.outputs[k]});
+                       k == 0 ? name : name + "." + op.outputs[k], false});
   }
   return outputs;
 }
@@ -284,8 +317,12 @@ std::vector<Operand> OnnxNode::emit_all(const std::string& op_name, Attrs attrs,
              (each.is_constant() ? to_string(each.constant->type()) : "int32") +
              "; cnnc computes with float");
     }
-    types.push_back({DType::f32, shape(each)});
+    types.push_back({DType::f32, shape_in_graph(each)});
   }
+  const bool is_scalar = std::all_of(arguments.begin(), arguments.end(), [&](const Operand& each) {
+    return !each.is_absent() && shape(each).empty();
+  });
+  check_ranges(*op, attrs);
   set_defaults(attrs, op->attrs);
   {
     InferArgs args{attrs, types};
@@ -303,6 +340,7 @@ std::vector<Operand> OnnxNode::emit_all(const std::string& op_name, Attrs attrs,
   std::vector<ParameterSpec> specs;
   if (op->parameters) specs = op->parameters(attrs, types);
   std::vector<Operand> inputs;
+  std::vector<const ParameterSpec*> slots;
   size_t argument = 0;
   for (const OpInput& input : op->inputs) {
     if (!input.parameter) {
@@ -313,8 +351,9 @@ std::vector<Operand> OnnxNode::emit_all(const std::string& op_name, Attrs attrs,
       }
       continue;
     }
-    const auto spec = std::find_if(specs.begin(), specs.end(),
-                                   [&](const ParameterSpec& each) { return each.name == input.name; });
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParameterSpec& each) {
+      return each.name == input.name;
+    });
     const auto given = std::find_if(parameters.begin(), parameters.end(),
                                     [&](const auto& each) { return each.first == input.name; });
     if (spec == specs.end()) {
@@ -328,20 +367,33 @@ std::vector<Operand> OnnxNode::emit_all(const std::string& op_name, Attrs attrs,
              to_string(given->second.constant->shape()) + ", but must be " +
              to_string(spec->shape));
     }
+    slots.resize(inputs.size());
+    slots.push_back(&*spec);
     inputs.push_back(given->second);
   }
+  slots.resize(inputs.size());
   while (!inputs.empty() && inputs.back().is_absent()) inputs.pop_back();
   const bool all_known = std::all_of(inputs.begin(), inputs.end(), [](const Operand& each) {
     return each.is_absent() || each.is_constant();
   });
-  if (all_known && op->reference != nullptr) return compute(*op, attrs, inputs, types);
+  if (all_known && op->reference != nullptr) {
+    std::vector<Operand> results = compute(*op, attrs, inputs, types);
+    for (Operand& each : results) {
+      if (!is_scalar || each.constant->count() != 1) continue;
+      each.constant = std::make_shared<const KnownTensor>(each.constant->reshaped({}));
+    }
+    return results;
+  }
   std::vector<ValueId> ids;
   ids.reserve(op->inputs.size());
-  for (const Operand& each : inputs) ids.push_back(each.is_absent() ? kNoValue : value_of(each));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    ids.push_back(inputs[i].is_absent() ? kNoValue : value_of(inputs[i], slots[i]));
+  }
   while (ids.size() < op->inputs.size()) ids.push_back(kNoValue);
   std::vector<Operand> outputs;
   for (ValueId id : into_.graph.add(op_name, next_name(), std::move(attrs), ids)) {
-    outputs.push_back({id, nullptr, into_.graph.values[id].name});
+    outputs.push_back({id, nullptr, into_.graph.values[id].name, false,
+                       is_scalar && into_.graph.type(id).shape == Shape{1}});
   }
   return outputs;
 }
@@ -353,12 +405,13 @@ Operand OnnxNode::emit(const std::string& op, Attrs attrs, const std::vector<Ope
 
 Operand OnnxNode::derived(const Operand& from, const std::string& suffix, KnownTensor constant) {
   return {kNoValue, std::make_shared<const KnownTensor>(std::move(constant)),
-          from.name + "." + suffix};
+          from.name + "." + suffix, from.is_trained};
 }
 
 Operand OnnxNode::own(const std::string& suffix, KnownTensor constant) const {
   const std::string base = node_.output_size() > 0 ? node_.output(0) : node_.name();
-  return {kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), base + "." + suffix};
+  return {kNoValue, std::make_shared<const KnownTensor>(std::move(constant)), base + "." + suffix,
+          false};
 }
 
 Operand OnnxNode::own_scalar(const std::string& suffix, double value) const {

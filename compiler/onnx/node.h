@@ -25,7 +25,10 @@ namespace cnnc {
 struct Operand {
   ValueId id = kNoValue;
   KnownTensorPtr constant;  // else null
-  std::string name;      // of the ONNX value; what parameters are called
+  std::string name;         // of the ONNX value; what parameters are called
+  bool is_trained = false;  // a constant that is an initializer, or made of one
+  // Tensors without dimensions have one in the graph, of extent 1.
+  bool is_scalar = false;
 
   [[nodiscard]] bool is_absent() const { return id == kNoValue && constant == nullptr; }
   [[nodiscard]] bool is_constant() const { return constant != nullptr; }
@@ -72,6 +75,7 @@ class OnnxNode {
   [[nodiscard]] bool all_known() const;
 
   [[nodiscard]] Shape shape(const Operand& operand) const;
+  [[nodiscard]] Shape shape_in_graph(const Operand& operand) const;
   [[nodiscard]] int64_t rank(const Operand& operand) const;
   [[nodiscard]] bool is_f32(const Operand& operand) const;
 
@@ -126,7 +130,8 @@ class OnnxNode {
   int64_t emitted_ = 0;
 
   [[nodiscard]] const ::onnx::AttributeProto* find(const std::string& name, int32_t type);
-  [[nodiscard]] ValueId value_of(const Operand& operand);
+  // `slot` is what the op says of a parameter that is its own.
+  [[nodiscard]] ValueId value_of(const Operand& operand, const ParameterSpec* slot);
   [[nodiscard]] std::string next_name();
   [[nodiscard]] std::vector<Operand> compute(const OpDef& op, Attrs attrs,
                                              const std::vector<Operand>& inputs,

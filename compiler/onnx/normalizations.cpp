@@ -42,9 +42,9 @@ void import_batch_normalization(OnnxNode& node) {
   }
   Attrs attrs;
   attrs.set("eps", node.real("epsilon", 1e-5));
-  node.set_output(0, over_images(node, "BatchNorm2d", std::move(attrs),
-                                 parameters_of(node, 1, {"weight", "bias", "running_mean",
-                                                         "running_var"})));
+  node.set_output(
+      0, over_images(node, "BatchNorm2d", std::move(attrs),
+                     parameters_of(node, 1, {"weight", "bias", "running_mean", "running_var"})));
 }
 
 void import_instance_normalization(OnnxNode& node) {

@@ -8,11 +8,10 @@ namespace {
 
 OnnxOperators all_operators() {
   OnnxOperators all;
-  for (const auto& family :
-       {convolution_operators(), pooling_operators(), activation_operators(),
-        arithmetic_operators(), normalization_operators(), matrix_operators(),
-        movement_operators(), reduction_operators(), constant_operators(),
-        resizing_operators()}) {
+  for (const auto& family : {convolution_operators(), pooling_operators(), activation_operators(),
+                             arithmetic_operators(), normalization_operators(), matrix_operators(),
+                             movement_operators(), reduction_operators(), constant_operators(),
+                             resizing_operators(), loss_operators(), optimizer_operators()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   std::sort(all.begin(), all.end(),
@@ -28,12 +27,12 @@ const std::vector<OnnxOperator>& onnx_operators() {
 }
 
 const OnnxOperator* find_onnx_operator(const std::string& domain, const std::string& name) {
-  if (!domain.empty() && domain != "ai.onnx") return nullptr;
+  const std::string full = domain.empty() || domain == "ai.onnx" ? name : domain + "." + name;
   const OnnxOperators& all = onnx_operators();
   const auto found = std::lower_bound(
-      all.begin(), all.end(), name,
+      all.begin(), all.end(), full,
       [](const OnnxOperator& each, const std::string& word) { return each.name < word; });
-  return found != all.end() && found->name == name ? &*found : nullptr;
+  return found != all.end() && found->name == full ? &*found : nullptr;
 }
 
 }  // namespace cnnc

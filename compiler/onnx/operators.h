@@ -8,7 +8,7 @@
 namespace cnnc {
 
 struct OnnxOperator {
-  std::string name;
+  std::string name;  // behind that of its domain, where it is not ONNX's own
   void (*import)(OnnxNode&);
 };
 
@@ -29,5 +29,7 @@ using OnnxOperators = std::vector<OnnxOperator>;
 [[nodiscard]] OnnxOperators reduction_operators();
 [[nodiscard]] OnnxOperators constant_operators();
 [[nodiscard]] OnnxOperators resizing_operators();
+[[nodiscard]] OnnxOperators loss_operators();
+[[nodiscard]] OnnxOperators optimizer_operators();
 
 }  // namespace cnnc

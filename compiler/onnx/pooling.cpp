@@ -32,8 +32,8 @@ void import_max_pool(OnnxNode& node) {
   const Operand input = node.input(0);
   const OnnxWindow window = pool_window(node, input);
   const int64_t storage_order = node.integer("storage_order", 0);
-  node.refuse_output(1, "the places of the maxima (storage_order " +
-                            std::to_string(storage_order) + ")");
+  node.refuse_output(
+      1, "the places of the maxima (storage_order " + std::to_string(storage_order) + ")");
   const std::string op = with_rank("MaxPool", window.rank());
   node.set_output(0, node.emit(op, pool_attrs(op, window), {input}));
 }

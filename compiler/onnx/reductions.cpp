@@ -8,12 +8,16 @@ namespace cnnc {
 namespace {
 
 const std::map<std::string, std::string>& reduction_ops() {
-  static const std::map<std::string, std::string> kOps = {
-      {"ReduceL1", "ReduceL1"},         {"ReduceL2", "ReduceL2"},
-      {"ReduceLogSum", "ReduceLogSum"}, {"ReduceLogSumExp", "LogSumExp"},
-      {"ReduceMax", "Amax"},            {"ReduceMean", "Mean"},
-      {"ReduceMin", "Amin"},            {"ReduceProd", "Prod"},
-      {"ReduceSum", "Sum"},             {"ReduceSumSquare", "ReduceSumSquare"}};
+  static const std::map<std::string, std::string> kOps = {{"ReduceL1", "ReduceL1"},
+                                                          {"ReduceL2", "ReduceL2"},
+                                                          {"ReduceLogSum", "ReduceLogSum"},
+                                                          {"ReduceLogSumExp", "LogSumExp"},
+                                                          {"ReduceMax", "Amax"},
+                                                          {"ReduceMean", "Mean"},
+                                                          {"ReduceMin", "Amin"},
+                                                          {"ReduceProd", "Prod"},
+                                                          {"ReduceSum", "Sum"},
+                                                          {"ReduceSumSquare", "ReduceSumSquare"}};
   return kOps;
 }
 

@@ -44,8 +44,9 @@ void import_pad(OnnxNode& node) {
   }
   Attrs attrs;
   attrs.set("pad", pad);
-  attrs.set("mode", mode == "edge" ? std::string("replicate")
-                                   : mode == "wrap" ? std::string("circular") : mode);
+  attrs.set("mode", mode == "edge"   ? std::string("replicate")
+                    : mode == "wrap" ? std::string("circular")
+                                     : mode);
   attrs.set("value", value);
   node.set_output(0, node.emit("Pad", std::move(attrs), {input}));
 }

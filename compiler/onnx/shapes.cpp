@@ -171,8 +171,7 @@ OnnxReduction reduction_of(OnnxNode& node, int64_t rank) {
   OnnxReduction reduction;
   reduction.axes = OnnxNode::axes_within(axes_of(node, 1), rank);
   reduction.keeps = node.integer("keepdims", 1) != 0;
-  reduction.is_identity =
-      node.integer("noop_with_empty_axes", 0) != 0 && reduction.axes.empty();
+  reduction.is_identity = node.integer("noop_with_empty_axes", 0) != 0 && reduction.axes.empty();
   if (reduction.axes.empty() && !reduction.is_identity) {
     reduction.axes.resize(rank);
     std::iota(reduction.axes.begin(), reduction.axes.end(), 0);

@@ -46,8 +46,8 @@ class OnnxSource : public NetworkSource {
 
   [[nodiscard]] Status check_form(const OnnxImport& imported, int64_t batch) const {
     if (imported.graph.outputs.size() != 1) {
-      return file_error(path_, "output \"" + imported.outputs[0].name +
-                                   "\" does not depend on the input");
+      return file_error(path_,
+                        "output \"" + imported.outputs[0].name + "\" does not depend on the input");
     }
     const Shape& shape = imported.graph.type(imported.graph.outputs[0]).shape;
     if (!shape.empty() && shape[0] == batch) return success();
@@ -77,8 +77,8 @@ Result<OnnxNetwork> load_onnx_network(const std::string& path) {
   if (!problems.empty()) return problems;
   const OnnxInput& input = model->inputs()[0];
   if (input.shape.empty()) {
-    return file_error(path, "input \"" + input.name +
-                                "\" has no dimensions; the first is that of the batch");
+    return file_error(
+        path, "input \"" + input.name + "\" has no dimensions; the first is that of the batch");
   }
   OnnxNetwork network;
   network.input_shape = {input.shape.begin() + 1, input.shape.end()};

@@ -110,6 +110,43 @@ OpDef binary_op(std::string name, std::string doc, const std::string& other) {
   return op;
 }
 
+Result<std::vector<Type>> infer_operands(InferArgs& args, const std::string& other) {
+  Diagnostics problems = expect_input(args, 0, "gradient", DType::f32);
+  for (size_t i = 1; problems.empty() && i < args.inputs.size(); ++i) {
+    const std::string name = "input " + std::to_string(i);
+    if (i + 1 == args.inputs.size() && !is_given(args, i) && args.attrs.has(other)) continue;
+    problems = expect_input(args, i, name, DType::f32);
+    const Shape& shape = args.inputs[0].shape;
+    if (problems.empty() && broadcast_shape(args.inputs[i].shape, shape) != shape) {
+      problems = {error(name + " is " + to_string(args.inputs[i].shape) + ", but the gradient is " +
+                        to_string(shape))};
+    }
+  }
+  if (!problems.empty()) return problems;
+  return outputs_of({args.inputs[0]});
+}
+
+std::vector<Expr> operands_at(const Lowering& lowering, const std::vector<Expr>& place,
+                              const std::string& other) {
+  std::vector<Expr> result;
+  for (size_t i = 0; i < lowering.inputs.size(); ++i) {
+    const Func& f = lowering.inputs[i];
+    result.push_back(f.defined() ? broadcast_at(f, lowering.input_types[i].shape, place)
+                                 : Expr(static_cast<float>(lowering.attrs().real(other))));
+  }
+  return result;
+}
+
+std::vector<double> operands_at(const ReferenceArgs& args, int64_t index,
+                                const std::string& other) {
+  std::vector<double> result;
+  for (const ReferenceTensor* each : args.inputs) {
+    result.push_back(each ? each->data[broadcast_index(each->shape, args.outputs[0].shape, index)]
+                          : args.attrs.real(other));
+  }
+  return result;
+}
+
 ValueId BinaryGradient::add(const std::string& op, const std::string& name,
                             const std::vector<ValueId>& inputs, Attrs attrs) {
   return args_.graph.add(op, node_.name + "." + name, std::move(attrs), inputs)[0];

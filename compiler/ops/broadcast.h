@@ -31,6 +31,15 @@ using BinaryDouble = double (*)(double, double);
 void lower_binary(Lowering& lowering, BinaryExpr value, const std::string& other = "other");
 void reference_binary(ReferenceArgs& args, BinaryDouble value, const std::string& other = "other");
 
+// For gradients: input 0 has the shape of the output, the others are broadcast to it, and the last
+// may be the number `other`. Their elements at that place, and at that row-major index.
+[[nodiscard]] Result<std::vector<Type>> infer_operands(InferArgs& args, const std::string& other);
+[[nodiscard]] std::vector<Halide::Expr> operands_at(const Lowering& lowering,
+                                                    const std::vector<Halide::Expr>& place,
+                                                    const std::string& other);
+[[nodiscard]] std::vector<double> operands_at(const ReferenceArgs& args, int64_t index,
+                                              const std::string& other);
+
 // What gradients are made of. Each sum or product has a name of its own in the graph.
 class BinaryGradient {
  public:

@@ -21,10 +21,10 @@ std::vector<AttrSpec> class_loss_attrs() {
 }
 
 Diagnostics check_class_loss(const InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kRowForm, kImageForm});
+  Diagnostics problems = check_loss_input(args);
   if (!problems.empty()) return problems;
   Type target{DType::i32, {args.inputs[0].shape[0]}};
-  if (args.inputs[0].rank() == 4) {
+  if (args.inputs[0].rank() > 2) {
     target.shape = args.inputs[0].shape;
     target.shape[1] = 1;
   }
@@ -41,7 +41,7 @@ ClassTarget class_target(const Lowering& lowering, const Place& place) {
   const auto ignored = static_cast<int32_t>(lowering.attrs().integer("ignore_index"));
   Place where_target = place;
   const size_t c = channel_argument(place.size());
-  if (place.size() == 4) {
+  if (place.size() > 2) {
     where_target[c] = 0;
   } else {
     where_target.erase(where_target.begin() + static_cast<int64_t>(c));
@@ -62,13 +62,14 @@ Expr class_loss_divisor(Lowering& lowering) {
   // In double: images have more pixels than a float can count.
   Func divisor("divisor");
   divisor() = Halide::cast<double>(0);
-  if (shape.size() == 4) {
-    const RDom q(0, constant(shape[0]), 0, constant(shape[3]), 0, constant(shape[2]), "targets");
-    divisor() += Halide::cast<double>(class_target(lowering, {q.y, q.z, 0, q.x}).weight);
-  } else {
-    const RDom q(0, constant(shape[0]), "targets");
-    divisor() += Halide::cast<double>(class_target(lowering, {0, q}).weight);
-  }
+  Halide::Region bounds = {{0, constant(shape[0])}};
+  for (size_t d = shape.size(); d-- > 2;) bounds.emplace_back(0, constant(shape[d]));
+  const RDom q(bounds, "targets");
+  Place place;
+  for (int i = 1; i < q.dimensions(); ++i) place.emplace_back(q[i]);
+  place.emplace_back(0);
+  place.emplace_back(q[0]);
+  divisor() += Halide::cast<double>(class_target(lowering, place).weight);
   lowering.stages["divisor"] = divisor;
   return Halide::cast<float>(divisor());
 }

@@ -38,6 +38,8 @@ void lower(Lowering& lowering) {
   const int64_t dim = lowering.attrs().integer("dim");
   const std::vector<Expr> at_output = reversed(vars);
   int64_t end = lowering.output_types[0].shape[dim];
+  lowering.range_argument = vars.size() - 1 - static_cast<size_t>(dim);
+  lowering.range_begins.resize(lowering.inputs.size());
   Expr value;
   for (size_t i = lowering.inputs.size(); i-- > 0;) {
     const int64_t extent = lowering.input_types[i].shape[dim];
@@ -45,6 +47,7 @@ void lower(Lowering& lowering) {
     source[dim] = Halide::clamp(source[dim] - constant(end - extent), 0, constant(extent - 1));
     const Expr own = at(lowering.inputs[i], reversed(source));
     end -= extent;
+    lowering.range_begins[i] = end;
     value =
         value.defined() ? Halide::select(at_output[dim] < constant(end + extent), own, value) : own;
   }

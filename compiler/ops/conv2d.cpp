@@ -264,6 +264,9 @@ int64_t flops_weight_grad(const Attrs&, const std::vector<Type>& inputs,
   return 2 * element_count(inputs[0].shape) * weight[1] * weight[2] * weight[3];
 }
 
+// The channel of the output that rows of the weight belong to.
+int64_t output_channel(const Attrs&, const Shape&, const Shape&, int64_t i, int64_t) { return i; }
+
 OpDef make_conv2d() noexcept {
   OpDef op;
   op.name = "Conv2d";
@@ -279,6 +282,7 @@ OpDef make_conv2d() noexcept {
   op.lower = lower;
   op.gradient = gradient;
   op.reference = reference_conv;
+  op.output_channel = output_channel;
   op.flops = flops;
   return op;
 }

@@ -46,6 +46,12 @@ std::vector<ValueId> gradient(GradientArgs& args) {
   return result;
 }
 
+// Of the weight [Cin, Cout / groups, ...].
+int64_t output_channel(const Attrs& attrs, const Shape& weight, const Shape&, int64_t i,
+                       int64_t j) {
+  return i / (weight[0] / attrs.integer("groups")) * weight[1] + j;
+}
+
 OpDef make_conv_transpose2d() noexcept {
   OpDef op;
   op.name = "ConvTranspose2d";
@@ -61,6 +67,7 @@ OpDef make_conv_transpose2d() noexcept {
   op.lower = lower;
   op.gradient = gradient;
   op.reference = reference_conv_transpose;
+  op.output_channel = output_channel;
   op.flops = flops;
   return op;
 }

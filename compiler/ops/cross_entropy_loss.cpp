@@ -58,7 +58,7 @@ Expr sum_of_q(const Lowering& lowering, const Expr& weight) {
 
 // Those of the stages that a sum of images computes pixel by pixel.
 void nest_in_partial(Lowering& lowering, const std::vector<std::string>& names) {
-  if (lowering.input_types[0].rank() != 4) return;
+  if (lowering.input_types[0].rank() < 3) return;
   for (const std::string& name : names) {
     const auto found = lowering.stages.find(name);
     if (found == lowering.stages.end()) continue;

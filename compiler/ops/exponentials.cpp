@@ -25,18 +25,18 @@ Expr log_or_nan(const Expr& value) {
   return Halide::select(Halide::strict_float(x != x), x, Halide::log(x));
 }
 
-AttrSpec dim_attr() {
-  return attribute("dim", AttrKind::integer, int64_t{1}, {},
-                   "dimension that sums to 1: 1 or the last");
+AttrSpec dim_attr(const char* doc) {
+  return attribute("dim", AttrKind::integer, int64_t{1}, {}, doc);
 }
 
 Diagnostics settle_dim(InferArgs& args) {
   const int64_t rank = args.inputs[0].rank();
   const int64_t given = args.attrs.integer("dim");
   const int64_t dim = given < 0 ? given + rank : given;
-  if (dim != 1 && dim != rank - 1) {
-    return {error("dim is " + std::to_string(given) + ", but must be 1 or the last dimension of " +
-                  to_string(args.inputs[0].shape))};
+  if (dim < 0 || dim >= rank) {
+    return {error("dim is " + std::to_string(given) + ", but the input " +
+                  to_string(args.inputs[0].shape) + " has " + std::to_string(rank) +
+                  " dimensions")};
   }
   args.attrs.set("dim", dim);
   return {};

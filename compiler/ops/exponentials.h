@@ -28,8 +28,8 @@ struct Exponentials {
 [[nodiscard]] std::vector<Halide::Expr> without(std::vector<Halide::Expr> arguments,
                                                 int64_t argument);
 
-// The attribute `dim` of the softmax family: 1, or the last dimension.
-[[nodiscard]] AttrSpec dim_attr();
+// The attribute `dim`: 1 unless it is given; negative ones count from the back.
+[[nodiscard]] AttrSpec dim_attr(const char* doc);
 // Checks `dim` against the rank of input 0, and makes it count from the front.
 [[nodiscard]] Diagnostics settle_dim(InferArgs& args);
 // The argument of a Func that stands for dimension `dim` of input 0.

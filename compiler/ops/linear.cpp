@@ -202,6 +202,11 @@ int64_t flops_weight_grad(const Attrs&, const std::vector<Type>& inputs,
   return 2 * inputs[0].shape[0] * element_count(outputs[0].shape);
 }
 
+// Features are channels where there are no other dimensions.
+int64_t output_channel(const Attrs&, const Shape&, const Shape& output, int64_t i, int64_t) {
+  return output.size() == 2 ? i : -1;
+}
+
 OpDef make_linear() noexcept {
   OpDef op;
   op.name = "Linear";
@@ -222,6 +227,7 @@ OpDef make_linear() noexcept {
   op.lower = lower;
   op.gradient = gradient;
   op.reference = reference;
+  op.output_channel = output_channel;
   op.flops = flops;
   return op;
 }

@@ -14,6 +14,13 @@ AttrSpec reduction_attr(std::string doc) {
   return choice("reduction", "mean", {"mean", "sum"}, std::move(doc));
 }
 
+Diagnostics check_loss_input(const InferArgs& args) {
+  const Diagnostics problems = expect_input(args, 0, "input", DType::f32);
+  if (!problems.empty() || args.inputs[0].rank() > 1) return problems;
+  return {
+      error("the input must be [N, C] or [N, C, ...], but is " + to_string(args.inputs[0].shape))};
+}
+
 Diagnostics check_channel_numbers(const InferArgs& args, const std::string& name,
                                   ChannelNumbers allowed) {
   if (!args.attrs.has(name)) return {};
@@ -63,29 +70,36 @@ Expr where(const Expr& condition, const Expr& value) {
 Expr sum_of_terms(Lowering& lowering, int64_t channels,
                   const std::function<Expr(const Place&)>& term) {
   const Shape& shape = lowering.input_types[0].shape;
-  const bool is_image = shape.size() == 4;
-  const Var y("y"), n("n"), c("c");
+  const size_t rank = shape.size();
+  const bool has_pixels = rank > 2;
+  const Var c("c");
   const RDom q(0, constant(shape[0]), "q");
   Func total("total");
   total(c) = 0.f;
   lowering.stages["total"] = total;
-  if (!is_image && channels == 1) {
+  if (!has_pixels && channels == 1) {
     total(c) = Halide::strict_float(total(c) + term({0, q}));
     return total(0);
   }
+  // A row, or the channels where there are no pixels; rows lie in all dimensions but x and c.
+  std::vector<Var> arguments = variables(static_cast<int64_t>(rank));
+  Place place = as_exprs(arguments), row;
+  Halide::Region bounds, of_rows;
+  if (has_pixels) bounds.emplace_back(0, constant(shape[rank - 1]));
+  bounds.emplace_back(0, constant(channels));
+  const RDom r(bounds, "r");
+  if (has_pixels) place[0] = r[0];
+  place[channel_argument(rank)] = r[has_pixels ? 1 : 0];
+  arguments.erase(arguments.begin() + static_cast<int64_t>(channel_argument(rank)));
+  if (has_pixels) arguments.erase(arguments.begin());
+  for (size_t d = rank - 1; has_pixels && d-- > 2;) of_rows.emplace_back(0, constant(shape[d]));
+  of_rows.emplace_back(0, constant(shape[0]));
+  const RDom rows(of_rows, "rows");
+  for (int i = 0; i < rows.dimensions(); ++i) row.emplace_back(rows[i]);
   Func partial("partial");
-  if (is_image) {
-    const RDom r(0, constant(shape[3]), 0, constant(channels), "r");
-    partial(y, n) = 0.f;
-    partial(y, n) = Halide::strict_float(partial(y, n) + term({r.x, y, r.y, n}));
-    const RDom rows(0, constant(shape[2]), 0, constant(shape[0]), "rows");
-    total(c) = Halide::strict_float(total(c) + partial(rows.x, rows.y));
-  } else {
-    const RDom r(0, constant(channels), "r");
-    partial(n) = 0.f;
-    partial(n) = Halide::strict_float(partial(n) + term({r, n}));
-    total(c) = Halide::strict_float(total(c) + partial(q));
-  }
+  partial(arguments) = 0.f;
+  partial(arguments) = Halide::strict_float(partial(arguments) + term(place));
+  total(c) = Halide::strict_float(total(c) + at(partial, row));
   lowering.stages["partial"] = partial;
   return total(0);
 }

@@ -1,9 +1,9 @@
 // What the losses share.
 //
-// Their inputs are the network's output [N, C] or [N, C, H, W], the target, and count, i32[1]: how
+// Their inputs are the network's output [N, C] or [N, C, ...], the target, and count, i32[1]: how
 // many images count (all of them where it is absent). Others have gradient 0; they must be finite.
-// Losses of classes have targets i32[N] or i32[N, 1, H, W], losses of values targets of the
-// output's type. A loss is the end of a graph: its own gradient is 1, whatever is said to flow into
+// Losses of classes have targets i32[N] or i32[N, 1, ...], losses of values targets of the output's
+// type. A loss is the end of a graph: its own gradient is 1, whatever is said to flow into
 // it.
 #pragma once
 #include <functional>
@@ -14,6 +14,9 @@
 namespace cnnc {
 
 [[nodiscard]] AttrSpec reduction_attr(std::string doc);
+
+// Empty if input 0 has channels.
+[[nodiscard]] Diagnostics check_loss_input(const InferArgs& args);
 
 // Empty if the list of numbers `name` is absent, or has one for each channel (or one for all of
 // them, where that is allowed).

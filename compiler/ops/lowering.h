@@ -46,6 +46,11 @@ struct Lowering {
   // must be pure, and are computed inline.
   std::map<std::string, Halide::Func> stages = {};
 
+  // Where output 0 has other formulas in other ranges of one argument, which: where each range
+  // begins, the first at 0. A kernel that begins with the node may have loops for each.
+  size_t range_argument = 0;
+  std::vector<int64_t> range_begins = {};
+
   [[nodiscard]] const Attrs& attrs() const { return node.attrs; }
 };
 

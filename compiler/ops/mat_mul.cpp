@@ -52,6 +52,13 @@ Result<std::vector<Type>> infer(InferArgs& args) {
   return outputs_of({{DType::f32, out}});
 }
 
+// The batch of images stays where it is if an operand has it where the output has it.
+uint32_t more_traits(const Attrs&, const std::vector<Type>& inputs) {
+  const size_t first = inputs[0].shape.size(), second = inputs[1].shape.size();
+  const size_t rank = std::max({first, second, size_t{2}});
+  return first == rank || (second == rank && second > 2) ? 0u : uint32_t{kMixesBatch};
+}
+
 int64_t count_of_batch(const Shape& shape) {
   return element_count(Shape(shape.begin(), shape.end() - 2));
 }
@@ -117,6 +124,7 @@ OpDef make_mat_mul() noexcept {
   op.doc = "Matrix product of two tensors, as torch.matmul has it";
   op.inputs = {input("a"), input("b")};
   op.outputs = {"output"};
+  op.more_traits = more_traits;
   op.infer = infer;
   op.expand = expand;
   op.reference = reference;

@@ -1,4 +1,4 @@
-// Tested by tests/ops/math_exprs_test.cpp.
+// Tested by the tests of the layers that use them.
 #include "compiler/ops/math_exprs.h"
 
 #include <cmath>
@@ -41,6 +41,34 @@ Expr power_of_two(const Expr& exponent) {
   return Halide::reinterpret<float>((exponent + kExponentBias) << kMantissaBits);
 }
 
+// exp(x) - 1 for |x| <= ln 2 / 2.
+Expr expm1_near_zero(const Expr& x) {
+  return x + x * x * polynomial(x, {1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040});
+}
+
+// value * 2^exponent, in two steps: the power need not be a float.
+Expr scaled_by_power(const Expr& value, const Expr& exponent) {
+  const Expr half = exponent >> 1;
+  return strict_mul(strict_mul(value, power_of_two(half)), power_of_two(exponent - half));
+}
+
+// x = mantissa * 2^exponent with sqrt(1 / 2) <= mantissa < sqrt(2), for positive finite x.
+struct Split {
+  Expr exponent;
+  Expr mantissa;
+};
+
+Split split_exponent(const Expr& x) {
+  constexpr int kRootOfHalf = 0x3f3504f3;  // the bits of sqrt(0.5)
+  constexpr int kShift = 24;
+  const Expr small = x < std::numeric_limits<float>::min();
+  const Expr normal = Halide::select(small, x * static_cast<float>(1 << kShift), x);
+  const Expr bits = Halide::reinterpret<int32_t>(normal);
+  const Expr exponent = (bits - kRootOfHalf) >> kMantissaBits;
+  const Expr mantissa = Halide::reinterpret<float>(bits - (exponent << kMantissaBits));
+  return {Halide::select(small, exponent - kShift, exponent), mantissa};
+}
+
 // exp(x) = (1 + rest) * 2^exponent, with |x - exponent * ln 2| <= ln 2 / 2.
 struct Exponential {
   Expr exponent;
@@ -53,8 +81,7 @@ Exponential exponential(const Expr& finite) {
   const Expr whole = Halide::cast<float>(exponent);
   const Expr r =
       strict_sub(strict_sub(finite, strict_mul(whole, kLn2High)), strict_mul(whole, kLn2Low));
-  const Expr series = polynomial(r, {1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040});
-  return {exponent, r + r * r * series};
+  return {exponent, expm1_near_zero(r)};
 }
 
 // log(1 + x) for 0 <= x <= 1, by 2 * artanh(x / (2 + x)).
@@ -133,10 +160,7 @@ Expr clamp_finite(const Expr& x, double least, double most) {
 
 Expr exp_of(const Expr& x) {
   const Exponential e = exponential(clamp_finite(x, -104, 89));
-  const Expr half = e.exponent >> 1;  // 2^exponent need not be a float
-  const Expr result = strict_mul(strict_mul(strict_add(1.f, e.rest), power_of_two(half)),
-                                 power_of_two(e.exponent - half));
-  return kept_nan(x, result);
+  return kept_nan(x, scaled_by_power(strict_add(1.f, e.rest), e.exponent));
 }
 
 Expr expm1_below_zero(const Expr& x) {
@@ -146,24 +170,60 @@ Expr expm1_below_zero(const Expr& x) {
 }
 
 Expr log_of(const Expr& x) {
-  constexpr int kRootOfHalf = 0x3f3504f3;  // the bits of sqrt(0.5)
-  constexpr float kLeastNormal = std::numeric_limits<float>::min();
-  constexpr int kShift = 24;
   const Expr positive = strict_less(0.f, x) && strict_less(x, kInfinity);
-  const Expr finite = Halide::select(positive, x, 1.f);
-  const Expr small = finite < kLeastNormal;
-  const Expr normal = Halide::select(small, finite * static_cast<float>(1 << kShift), finite);
-  const Expr bits = Halide::reinterpret<int32_t>(normal);
-  const Expr exponent = (bits - kRootOfHalf) >> kMantissaBits;
-  const Expr f = Halide::reinterpret<float>(bits - (exponent << kMantissaBits)) - 1.f;
+  const Split split = split_exponent(Halide::select(positive, x, 1.f));
+  const Expr f = split.mantissa - 1.f;
   const Expr s = f / (2.f + f);
   const Expr tail = s * s * polynomial(s * s, {2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11});
-  const Expr whole = Halide::cast<float>(Halide::select(small, exponent - kShift, exponent));
+  const Expr whole = Halide::cast<float>(split.exponent);
   const Expr result =
       strict_add(strict_mul(whole, kLn2High), 2.f * s + (s * tail + whole * kLn2Low));
   return Halide::select(positive, result, strict_equal(x, 0.f), -kInfinity,
                         strict_equal(x, kInfinity), kInfinity,
                         std::numeric_limits<float>::quiet_NaN());
+}
+
+Expr sqrt_of(const Expr& x) {
+  const Expr root = Halide::sqrt(Halide::select(strict_less(0.f, x), x, 0.f));
+  return Halide::select(strict_less(0.f, x), root, strict_equal(x, 0.f), x,
+                        std::numeric_limits<float>::quiet_NaN());
+}
+
+// By C's rules. The logarithm and its product with y are doubles: an error of theirs is one of the
+// result, times y * log(x).
+Expr pow_of(const Expr& x, const Expr& y) {
+  constexpr double kHuge = 1e200;
+  constexpr float kMostOdd = 16777216.f;  // from this size on, floats are even
+  const Expr size = Halide::abs(x);
+  const Expr positive = strict_less(0.f, size) && strict_less(size, kInfinity);
+  const Split split = split_exponent(Halide::select(positive, size, 1.f));
+  const Expr f = Halide::cast<double>(split.mantissa) - Expr(1.0);
+  const Expr s = f / (Expr(2.0) + f);
+  const Expr square = s * s;
+  Expr series = Expr(1.0 / 15);
+  for (int n = 13; n > 0; n -= 2) series = series * square + Expr(1.0 / n);
+  const Expr logarithm = Halide::select(
+      positive, Halide::cast<double>(split.exponent) * Expr(kLn2) + Expr(2.0) * s * series,
+      strict_equal(size, 0.f), Expr(-kHuge), Expr(kHuge));
+  constexpr double kMost = std::numeric_limits<float>::max();
+  const Expr product = Halide::clamp(
+      Halide::cast<double>(clamp_finite(y, -kMost, kMost)) * logarithm, Expr(-104.0), Expr(89.0));
+  const Expr scaled = product * Expr(1 / kLn2);
+  const Expr exponent =
+      Halide::cast<int32_t>(scaled + Halide::select(scaled < Expr(0.0), Expr(-0.5), Expr(0.5)));
+  const Expr r = Halide::cast<float>(product - Halide::cast<double>(exponent) * Expr(kLn2));
+  const Expr result = scaled_by_power(1.f + expm1_near_zero(r), exponent);
+
+  const Expr can_be_odd = strict_less(Halide::abs(y), kMostOdd);
+  const Expr whole = Halide::cast<int32_t>(Halide::select(can_be_odd, y, 0.f));
+  const Expr is_whole = !can_be_odd || strict_equal(Halide::cast<float>(whole), y);
+  const Expr is_odd = can_be_odd && is_whole && (whole & 1) == 1;
+  const Expr is_negative = Halide::reinterpret<int32_t>(x) < 0;
+  const Expr value = Halide::select(is_negative && is_odd, strict_sub(0.f, result), result);
+  const Expr is_nan = !strict_equal(x, x) || !strict_equal(y, y) ||
+                      (strict_less(x, 0.f) && strict_less(-kInfinity, x) && !is_whole);
+  const Expr is_one = strict_equal(y, 0.f) || strict_equal(x, 1.f);
+  return Halide::select(is_one, 1.f, is_nan, std::numeric_limits<float>::quiet_NaN(), value);
 }
 
 Expr sigmoid_of(const Expr& x) {

@@ -32,6 +32,8 @@ namespace cnnc {
 // The normal distribution: the probability below x, and its density at x.
 [[nodiscard]] Halide::Expr normal_below(const Halide::Expr& x);
 [[nodiscard]] Halide::Expr normal_density(const Halide::Expr& x);
+[[nodiscard]] Halide::Expr sqrt_of(const Halide::Expr& x);
+[[nodiscard]] Halide::Expr pow_of(const Halide::Expr& x, const Halide::Expr& y);
 // Up to 2^30; what is greater counts as 2^30, and infinity gives NaN.
 [[nodiscard]] Halide::Expr sin_of(const Halide::Expr& x);
 [[nodiscard]] Halide::Expr cos_of(const Halide::Expr& x);

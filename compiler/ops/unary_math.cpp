@@ -1,7 +1,6 @@
 // Functions of numbers: Abs, Neg, Sign, Floor, Ceil, Round, Reciprocal, Sqrt, Exp, Log, Erf, Sin,
 // Cos. Tested by tests/ops/unary_math_test.cpp.
 #include <cmath>
-#include <limits>
 
 #include "compiler/ops/elementwise.h"
 
@@ -108,11 +107,7 @@ struct Sqrt : Plain {
   static constexpr const char* name = "Sqrt";
   static constexpr const char* doc = "The square root of x";
   static constexpr bool from_output = true;
-  static Expr value(const Attrs&, const Expr& x) {
-    const Expr root = Halide::sqrt(Halide::select(strict_less(0.f, x), x, 0.f));
-    const Expr nan = std::numeric_limits<float>::quiet_NaN();
-    return Halide::select(strict_less(0.f, x), root, strict_equal(x, 0.f), x, nan);
-  }
+  static Expr value(const Attrs&, const Expr& x) { return sqrt_of(x); }
   static double value(const Attrs&, double x) { return std::sqrt(x); }
   static Expr gradient(const Attrs&, const Expr& g, const Expr& y) {
     return strict_div(g, strict_mul(2.f, y));

@@ -9,7 +9,7 @@ using Halide::Func;
 using Halide::Var;
 
 Diagnostics check_inputs(const InferArgs& args) {
-  Diagnostics problems = expect_input(args, 0, "input", DType::f32, {kRowForm, kImageForm});
+  Diagnostics problems = check_loss_input(args);
   if (problems.empty()) problems = expect_type(args, 1, "target", args.inputs[0]);
   if (problems.empty() && is_given(args, 2)) {
     problems = expect_type(args, 2, "count", {DType::i32, {1}});

@@ -5,6 +5,8 @@
 // inputs and outputs. Nodes that a rewrite leaves without use stay until eliminate_dead.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,13 +24,40 @@ namespace cnnc {
 // Removes kTrainingOnly nodes: in inference their first input is their result.
 [[nodiscard]] Graph drop_training_only(Graph graph);
 
-// Replaces nodes that kernels do not compute as they are by those that OpDef::decompose makes. After
-// differentiate: their gradients are rules of their own.
+// Replaces nodes that kernels do not compute as they are by those that OpDef::decompose makes.
+// After differentiate: their gradients are rules of their own.
 [[nodiscard]] Graph decompose_nodes(Graph graph);
 
 // Gives each kTrainingOnly node `seed` as its last input and a number of its own as "stream", so
 // that each draws other random numbers. Before differentiate, so that gradients draw the same.
 [[nodiscard]] Graph seed_training_only(Graph graph, ValueId seed);
+
+// Gives kBatchStatistics nodes the statistics of their input over the images that `count` says, in
+// place of running averages, and, given `step`, updates the averages: outputs of the graph. Without
+// `step`, only nodes that have no running averages. Before differentiate.
+[[nodiscard]] Graph use_batch_statistics(Graph graph, ValueId count, ValueId step = kNoValue);
+
+// The elements of parameters by name; those that a pass made stay where they are.
+class ConstantTable {
+ public:
+  using Lookup = std::function<const float*(const std::string& name)>;
+  explicit ConstantTable(Lookup given) : given_(std::move(given)) {}
+  // Null: there is none of that name.
+  [[nodiscard]] const float* find(const std::string& name) const;
+  // Of a name that is new.
+  void add(const std::string& name, std::vector<float> elements);
+  [[nodiscard]] bool has_made(const std::string& name) const { return made_.count(name) > 0; }
+
+ private:
+  Lookup given_;
+  std::map<std::string, std::vector<float>> made_;
+};
+
+// Affine(Linear(x)), per channel, where nobody else reads Linear(x), becomes Linear(x) with other
+// weights; other affine layers become one multiplication and one addition. The new parameters,
+// computed in double, are added to the table, unless they are there: of the same network for
+// another batch. Inference only.
+[[nodiscard]] Graph fold_affine(Graph graph, ConstantTable& constants);
 
 // Maximum(Monotone(x)) -> Monotone(Maximum(x)), where nobody else reads Monotone(x): the monotone
 // node sees fewer elements, and its gradient needs no saved input of that size. Which element is

@@ -26,6 +26,7 @@ float bias_init_bound(int64_t fan_in) {
 }
 
 float init_bound(const ParameterSpec& parameter) {
+  if (parameter.fan_in == 0) return 0;
   return parameter.kaiming ? weight_init_bound(parameter.fan_in)
                            : bias_init_bound(parameter.fan_in);
 }

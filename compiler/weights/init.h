@@ -30,7 +30,7 @@ void uniform_(InitGenerator& generator, float lo, float hi, float* out, int64_t 
 // The bounds of the default initialisation, values being drawn from [-bound, bound). fan_in > 0.
 [[nodiscard]] float weight_init_bound(int64_t fan_in);
 [[nodiscard]] float bias_init_bound(int64_t fan_in);
-// ... of a parameter.
+// ... of a parameter; 0 where it begins with a value that is not drawn.
 [[nodiscard]] float init_bound(const ParameterSpec& parameter);
 
 }  // namespace cnnc

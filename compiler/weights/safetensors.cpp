@@ -21,6 +21,7 @@ constexpr const char* kMetadataKey = "__metadata__";
 constexpr int64_t kLengthBytes = 8;
 constexpr int64_t kHeaderLimit = 100'000'000;  // the format's own limit
 constexpr int64_t kHeaderAlignment = 8;
+constexpr const char* kCounter = "I64";  // the type of PyTorch's counters, which are left out
 
 struct DTypeName {
   DType dtype;
@@ -61,6 +62,7 @@ std::string shown(const Json& value) {
 // A header entry before its bytes are copied.
 struct Entry {
   Tensor tensor;
+  bool is_counter = false;
   int64_t begin = 0;
   int64_t end = 0;
 };
@@ -150,11 +152,12 @@ class HeaderReader {
     entry.tensor.name = name;
     const Json& dtype = value["dtype"];
     const auto known = dtype.is_string() ? dtype_of(dtype.get<std::string>()) : std::nullopt;
-    if (!known) {
+    entry.is_counter = dtype.is_string() && dtype.get<std::string>() == kCounter;
+    if (!known && !entry.is_counter) {
       return wrong(name,
                    "the dtype " + shown(dtype) + " is not supported, expected F32, I32 or U8");
     }
-    entry.tensor.dtype = *known;
+    if (known) entry.tensor.dtype = *known;
 
     const auto shape = extents(value["shape"]);
     if (!shape) {
@@ -197,15 +200,15 @@ class HeaderReader {
                                     "which holds " + std::to_string(data_size_) +
                                     " bytes of data; is it truncated?");
     }
-    int64_t bytes = byte_width(tensor.dtype);
+    int64_t bytes = entry.is_counter ? 8 : byte_width(tensor.dtype);
     bool overflow = false;
     for (const int64_t extent : tensor.shape) {
       overflow = __builtin_mul_overflow(bytes, extent, &bytes) || overflow;
     }
     if (overflow || bytes != entry.end - entry.begin) {
-      return wrong(tensor.name, std::string("a tensor ") + format_name(tensor.dtype) +
-                                    to_string(tensor.shape) + " takes " +
-                                    (overflow ? "too many" : std::to_string(bytes)) +
+      const char* dtype = entry.is_counter ? kCounter : format_name(tensor.dtype);
+      return wrong(tensor.name, std::string("a tensor ") + dtype + to_string(tensor.shape) +
+                                    " takes " + (overflow ? "too many" : std::to_string(bytes)) +
                                     " bytes, but its data_offsets " + range + " span " +
                                     std::to_string(entry.end - entry.begin));
     }
@@ -303,6 +306,7 @@ Result<TensorFile> parse_safetensors(std::string_view bytes, const std::string& 
   TensorFile file;
   file.metadata = std::move(reader.metadata);
   for (Entry& entry : reader.entries) {
+    if (entry.is_counter) continue;
     const std::string_view data = bytes.substr(data_begin + entry.begin, entry.end - entry.begin);
     entry.tensor.bytes.assign(data.begin(), data.end());
     file.tensors.push_back(std::move(entry.tensor));

@@ -4,8 +4,9 @@
 //   {"fc1.bias": {"dtype": "F32", "shape": [1024], "data_offsets": [0, 4096]}, ...}
 // Offsets count from the end of the header. The key "__metadata__" maps strings to strings.
 // Reading accepts exactly the files that the format allows, of the types that cnnc knows: every
-// byte belongs to one tensor, sizes match shapes, names are unique. Bytes are little-endian, as the
-// machines that cnnc runs on are.
+// byte belongs to one tensor, sizes match shapes, names are unique. Tensors of 64-bit integers,
+// which PyTorch counts with (BatchNorm's num_batches_tracked), are checked and left out. Bytes are
+// little-endian, as the machines that cnnc runs on are.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -6,12 +6,12 @@
 namespace cnnc::test {
 
 struct ConformanceCase {
-  std::string suite;  // "node", "pytorch-converted", "pytorch-operator", "simple", "models"
-  std::string name;   // of its folder, or of the network
-  std::string model;  // path
-  std::string folder;  // of input_0.pb, output_0.pb; empty: the inputs are generated
-  std::string expected;  // of a network: the path of its output
-  std::string subject;   // the operator that it is about
+  std::string suite;         // "node", "pytorch-converted", "pytorch-operator", "simple", "models"
+  std::string name;          // of its folder, or of the network
+  std::string model;         // path
+  std::string folder;        // of input_0.pb, output_0.pb; empty: the inputs are generated
+  std::string expected;      // of a network: the path of its output
+  std::string subject;       // the operator that it is about
   std::string expansion_of;  // the case whose operator is written out in others
   double rtol = 1e-3;
   double atol = 1e-7;

@@ -34,8 +34,8 @@ std::vector<Outcome> outcomes_of(const std::vector<ConformanceCase>& cases) {
     return static_cast<char>('0' + static_cast<int>(outcome.verdict)) + outcome.message;
   };
   std::vector<Outcome> outcomes;
-  for (const TaskEnd& end : run_in_processes(static_cast<int64_t>(cases.size()), kProcesses,
-                                             kSeconds, task)) {
+  for (const TaskEnd& end :
+       run_in_processes(static_cast<int64_t>(cases.size()), kProcesses, kSeconds, task)) {
     if (end.text.empty()) {
       outcomes.push_back({Verdict::fail, end.failure});
     } else {

@@ -42,11 +42,13 @@ KnownTensor tensor_at(const std::string& path) {
   const Result<std::string> bytes = read_file(path);
   if (!bytes) end(Verdict::fail, "cannot read " + path);
   Result<KnownTensor> tensor = parse_tensor(*bytes);
-  if (!tensor) end(Verdict::refused, "a tensor of the case " + tensor.diagnostics().front().message);
+  if (!tensor)
+    end(Verdict::refused, "a tensor of the case " + tensor.diagnostics().front().message);
   return *std::move(tensor);
 }
 
-std::map<std::string, KnownTensorPtr> inputs_of(const ConformanceCase& each, const OnnxModel& model) {
+std::map<std::string, KnownTensorPtr> inputs_of(const ConformanceCase& each,
+                                                const OnnxModel& model) {
   std::map<std::string, KnownTensorPtr> result;
   for (size_t i = 0; i < model.inputs().size(); ++i) {
     const OnnxInput& input = model.inputs()[i];
@@ -80,7 +82,8 @@ OnnxImport import_of(const ConformanceCase& each, const OnnxModel& model,
   }
 }
 
-std::vector<KnownTensor> run(OnnxImport& imported, const std::map<std::string, KnownTensorPtr>& inputs) {
+std::vector<KnownTensor> run(OnnxImport& imported,
+                             const std::map<std::string, KnownTensorPtr>& inputs) {
   const Result<KernelTarget> target = parse_target("host");
   if (!target) end(Verdict::fail, render(target.diagnostics()));
   Plan plan = make_plan(simplify_inference(std::move(imported.graph)), kInferencePlan);
@@ -97,7 +100,8 @@ std::vector<KnownTensor> run(OnnxImport& imported, const std::map<std::string, K
   for (ValueId id : plan.graph.inputs) {
     const Value& value = plan.graph.values[id];
     const KnownTensor& given = *inputs.at(value.name);
-    if (given.type() != ElementType::f32 || given.shape() != value.type.shape) {
+    const Shape shape = given.shape().empty() ? Shape{1} : given.shape();
+    if (given.type() != ElementType::f32 || shape != value.type.shape) {
       end(Verdict::fail, "input " + value.name + " is " + to_string(given.shape()) + ", not " +
                              to_string(value.type));
     }
@@ -117,8 +121,8 @@ std::vector<KnownTensor> run(OnnxImport& imported, const std::map<std::string, K
   if (blueprint.workspace_bytes(kEntry) > 0) arguments.push_back(workspace.data());
   const int status = call_entry(object->find(kEntry), nullptr, arguments);
   if (status != CNNC_OK) {
-    end(Verdict::fail, std::string("compiled code: ") +
-                           cnnc_status_string(static_cast<cnnc_status>(status)));
+    end(Verdict::fail,
+        std::string("compiled code: ") + cnnc_status_string(static_cast<cnnc_status>(status)));
   }
   return results;
 }
@@ -127,12 +131,12 @@ std::vector<KnownTensor> run(OnnxImport& imported, const std::map<std::string, K
 void compare(const KnownTensor& found, const KnownTensor& expected, const ConformanceCase& each,
              const std::string& output) {
   if (found.type() != expected.type()) {
-    end(Verdict::fail, output + " is of type " + to_string(found.type()) + ", not " +
-                           to_string(expected.type()));
+    end(Verdict::fail,
+        output + " is of type " + to_string(found.type()) + ", not " + to_string(expected.type()));
   }
   if (found.shape() != expected.shape()) {
-    end(Verdict::fail, output + " is " + to_string(found.shape()) + ", not " +
-                           to_string(expected.shape()));
+    end(Verdict::fail,
+        output + " is " + to_string(found.shape()) + ", not " + to_string(expected.shape()));
   }
   for (int64_t i = 0; i < found.count(); ++i) {
     const auto a = static_cast<double>(found.at(i)), b = static_cast<double>(expected.at(i));
@@ -154,10 +158,10 @@ Outcome checked(const ConformanceCase& each) {
   if (!is_known) computed = run(imported, inputs);
   size_t next = 0;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const std::string path = each.folder.empty()
-                                 ? each.expected
-                                 : each.folder + "/output_" + std::to_string(i) + ".pb";
-    const KnownTensor& found = outputs[i].constant ? *outputs[i].constant : computed[next++];
+    const std::string path =
+        each.folder.empty() ? each.expected : each.folder + "/output_" + std::to_string(i) + ".pb";
+    KnownTensor found = outputs[i].constant ? *outputs[i].constant : computed[next++];
+    if (outputs[i].is_scalar) found = found.reshaped({});
     compare(found, tensor_at(path), each, "output " + std::to_string(i));
   }
   return {is_known ? Verdict::known : Verdict::pass, ""};

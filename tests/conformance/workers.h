@@ -13,7 +13,7 @@ struct TaskEnd {
 };
 
 // task(0) ... task(count - 1), `processes` at a time, each for at most `seconds`.
-[[nodiscard]] std::vector<TaskEnd> run_in_processes(int64_t count, int processes, int seconds,
-                                                    const std::function<std::string(int64_t)>& task);
+[[nodiscard]] std::vector<TaskEnd> run_in_processes(
+    int64_t count, int processes, int seconds, const std::function<std::string(int64_t)>& task);
 
 }  // namespace cnnc::test

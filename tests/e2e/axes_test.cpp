@@ -101,14 +101,12 @@ TEST_CASE("sequences and volumes train and run as plain loops do") {
     INFO((trainer ? "" : render(trainer.diagnostics())));
     REQUIRE(trainer.ok());
     const int64_t count = 5;
-    const std::vector<float> images =
-        random_floats(count * element_count(model.input_shape()), 1);
+    const std::vector<float> images = random_floats(count * element_count(model.input_shape()), 1);
     const std::vector<int32_t> labels = random_labels(count, 3, 2);
     const TensorFile before = checkpoint_of(*trainer);
     const double loss = trainer->step(images.data(), labels.data(), count);
-    CHECK(loss ==
-          Approx(cross_entropy(reference_outputs(model, before, images, count), labels))
-              .epsilon(1e-5));
+    CHECK(loss == Approx(cross_entropy(reference_outputs(model, before, images, count), labels))
+                      .epsilon(1e-5));
     check_step(model, before, checkpoint_of(*trainer), images, labels);
 
     const TensorFile weights = trainer->weights();

@@ -81,7 +81,8 @@ class Drawer {
     // Sometimes another branch begins; what nobody reads then is dead.
     if (happens(0.2)) from = known_[random_() % known_.size()];
     if (from.shape.size() == 1) return add_row_layer(from);
-    const int64_t choice = between(0, 11);
+    const int64_t choice = between(0, 16);
+    if (choice >= 12) return add_move(from);
     if (choice <= 3) return add_conv(from, false);
     if (choice == 4) return add_conv(from, true);
     if (choice == 5) return add_pool(from);
@@ -168,6 +169,88 @@ class Drawer {
     }
     add("AvgPool2d", ", \"kernel_size\": 3, \"stride\": 2, \"padding\": \"same_upper\"", from,
         {channels, (from.shape[1] + 1) / 2, (from.shape[2] + 1) / 2});
+  }
+
+  // Layers that move elements.
+  void add_move(const Known& from) {
+    const int64_t c = from.shape[0], h = from.shape[1], w = from.shape[2];
+    switch (between(0, 9)) {
+      case 0:
+        return add_concat(from);
+      case 1:
+        return add_split(from);
+      case 2:
+        return add("Transpose", R"(, "dim0": 3, "dim1": 2)", from, {c, w, h});
+      case 3:
+        return add("Permute", R"(, "dims": [0, 2, 3, 1])", from, {h, w, c});
+      case 4: {
+        const int64_t begin = between(0, c - 1), step = between(1, 2);
+        return add("Slice",
+                   R"(, "axes": [1, 3], "starts": [)" + std::to_string(begin) +
+                       R"(, -1], "ends": [100, -100], "steps": [)" + std::to_string(step) + ", -1]",
+                   from, {(c - begin - 1) / step + 1, h, w});
+      }
+      case 5: {
+        static const char* const kModes[] = {"constant", "reflect", "replicate", "circular"};
+        const bool fits = h > 1 && w > 1 && h + w < 24;
+        if (!fits) return add("ChannelShuffle", R"(, "groups": 1)", from, from.shape);
+        return add("Pad",
+                   std::string(R"(, "pad": [1, 1, 0, 1, -)") + (c > 1 ? "1" : "0") +
+                       R"(, 0], "mode": ")" + kModes[between(0, 3)] + '"',
+                   from, {c > 1 ? c - 1 : c, h + 1, w + 2});
+      }
+      case 6: {
+        if (h + w > 20) return add("ChannelShuffle", R"(, "groups": 1)", from, from.shape);
+        static const char* const kModes[] = {"nearest", "bilinear", "bicubic"};
+        const Shape size = {between(1, h + 4), between(1, w + 4)};
+        return add(
+            "Upsample",
+            R"(, "size": )" + to_string(size) + R"(, "mode": ")" + kModes[between(0, 2)] + '"',
+            from, {c, size[0], size[1]});
+      }
+      case 7:
+        if (c % 4 == 0) {
+          return add("PixelShuffle", R"(, "upscale_factor": 2)", from, {c / 4, h * 2, w * 2});
+        }
+        if (h % 2 == 0 && w % 2 == 0) {
+          return add("PixelUnshuffle", R"(, "downscale_factor": 2)", from, {c * 4, h / 2, w / 2});
+        }
+        return add("Tile", R"(, "dims": [2, 1, 1])", from, {c * 2, h, w});
+      case 8:
+        return add("Reshape", R"(, "shape": )" + to_string(Shape{w, c, -1}), from, {w, c, h});
+      default:
+        return add("ChannelShuffle", R"(, "groups": )" + std::to_string(c % 3 == 0 ? 3 : c), from,
+                   from.shape);
+    }
+  }
+
+  // With the last two layers of the same height and width, or itself.
+  void add_concat(const Known& from) {
+    std::vector<Known> parts = {from};
+    for (auto known = known_.rbegin(); known != known_.rend() && parts.size() < 3; ++known) {
+      const bool fits = known->shape.size() == 3 && known->shape[1] == from.shape[1] &&
+                        known->shape[2] == from.shape[2] && known->shape[0] < 20;
+      if (fits) parts.push_back(*known);
+    }
+    std::string more;
+    int64_t channels = 0;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      channels += parts[i].shape[0];
+      if (i > 0) more += (i > 1 ? "\", \"" : "") + parts[i].name;
+    }
+    add("Concat", "", from, {channels, from.shape[1], from.shape[2]}, more);
+  }
+
+  // The first channels and the others, which change places.
+  void add_split(const Known& from) {
+    const int64_t c = from.shape[0];
+    if (c < 2)
+      return add("Tile", R"(, "dims": [2, 1, 1])", from, {2, from.shape[1], from.shape[2]});
+    const int64_t first = between(1, c - 1);
+    add("Split", R"(, "split_size_or_sections": )" + to_string(Shape{first, c - first}), from,
+        {first, from.shape[1], from.shape[2]});
+    const Known parts = known_.back();
+    add("Concat", "", {parts.name + "[1]", {}}, from.shape, parts.name);
   }
 
   std::mt19937& random_;

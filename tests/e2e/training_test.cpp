@@ -88,12 +88,14 @@ void check_kernels(const Model& model) {
   CHECK(updates == 4);
 }
 
+enum class Uses { own_images, batch };  // what the network makes of an image depends on
+
 // Three steps with a batch that is not full.
-void check_steps(const std::string& json) {
+void check_steps(const std::string& json, Uses uses = Uses::own_images) {
   INFO(json);
   use_own_cache();
   const Model model = model_of(json);
-  check_kernels(model);
+  if (uses == Uses::own_images) check_kernels(model);
   TrainerOptions options;
   options.use_cache = false;
   options.checked_kernels = true;
@@ -120,7 +122,7 @@ void check_steps(const std::string& json) {
     const double loss = is_values ? trainer->step(images.data(), values.data(), count)
                                   : trainer->step(images.data(), labels.data(), count);
     CHECK(loss == Approx(wanted.values[wanted.graph.outputs[0]].data[0]).epsilon(1e-5));
-    CHECK(evaluated == Approx(loss).epsilon(1e-5));
+    if (uses == Uses::own_images) CHECK(evaluated == Approx(loss).epsilon(1e-5));
     const TensorFile after = checkpoint_of(*trainer);
     size_t updates = 0;
     for (const Node& node : wanted.graph.nodes) {
@@ -183,6 +185,94 @@ TEST_CASE("compiled losses of values") {
                                         R"("optimizer": {"type": "SGD", "lr": 0.01})")));
     of_images = !of_images;
   }
+}
+
+// A network with the norm behind its convolution and its linear layer.
+std::string normed(const std::string& norm, const std::string& rest) {
+  return R"({"cnnc": 1, "name": "normed", "input": {"shape": [2, 6, 5]}, "layers": [
+    {"type": "Conv2d", "name": "conv1", "out_channels": 4, "kernel_size": 3, "padding": 1,
+     "bias": false},)" +
+         norm + R"(, {"type": "ReLU"}, {"type": "MaxPool2d", "kernel_size": 2}, {"type": "Flatten"},
+    {"type": "Linear", "name": "fc", "out_features": 3}], )" +
+         rest + "}";
+}
+
+TEST_CASE("compiled statistics of batches") {
+  for (const std::string attributes :
+       {"", R"(, "momentum": null)", R"(, "affine": false, "eps": 0.1)",
+        R"(, "track_running_stats": false)"}) {
+    check_steps(
+        normed(R"({"type": "BatchNorm2d", "name": "bn1")" + attributes + "}", with(kClasses, kSgd)),
+        Uses::batch);
+  }
+}
+
+TEST_CASE("compiled norms of images") {
+  for (const std::string norm : {R"({"type": "GroupNorm", "num_groups": 2})",
+                                 R"({"type": "InstanceNorm2d", "affine": true})",
+                                 R"({"type": "LocalResponseNorm", "size": 3, "alpha": 0.5})"}) {
+    check_steps(normed(norm, with(kClasses, kSgd)), Uses::batch);
+  }
+}
+
+TEST_CASE("running averages are for evaluation and inference") {
+  use_own_cache();
+  const Model model =
+      model_of(normed(R"({"type": "BatchNorm2d", "name": "bn1"})", with(kClasses, kSgd)));
+  TrainerOptions options;
+  options.use_cache = false;
+  Result<Trainer> trainer = Trainer::create(model, options);
+  INFO((trainer ? "" : render(trainer.diagnostics())));
+  REQUIRE(trainer.ok());
+  const auto names = [](const TensorFile& file) {
+    std::string text;
+    for (const Tensor& tensor : file.tensors) text += tensor.name + " ";
+    return text;
+  };
+  CHECK(names(trainer->weights()) ==
+        "conv1.weight bn1.weight bn1.bias bn1.running_mean bn1.running_var fc.weight fc.bias ");
+  CHECK(f32_values(*trainer->weights().find("bn1.running_var")) == std::vector<float>(4, 1.F));
+  const std::vector<float> images = random_floats(10 * 60, 1);
+  const std::vector<int32_t> labels = random_labels(10, 3, 2);
+  double first = 0, last = 0;
+  for (int step = 0; step < 40; ++step) {
+    last = trainer->step(images.data(), labels.data(), 10);
+    if (step == 0) first = last;
+  }
+  CHECK(last < first / 2);
+  CHECK(f32_values(*trainer->weights().find("bn1.running_var")) != std::vector<float>(4, 1.F));
+  // What is compiled from the weights has folded the averages into the convolution.
+  CompileOptions compile_options;
+  compile_options.use_cache = false;
+  const Result<Object> object = trainer->compile(compile_options);
+  REQUIRE(object.ok());
+  const TensorFile weights = trainer->weights();
+  const std::vector<double> wanted = reference_outputs(model, weights, images, 10);
+  CHECK(distance(LoadedNetwork(*object).outputs(images), wanted) <= 1e-5);
+  CHECK(trainer->evaluate(images.data(), labels.data(), 10).loss ==
+        Approx(cross_entropy(wanted, labels)).epsilon(1e-5));
+  const Result<std::string> plan = inspect(model, weights, compile_options, Stage::plan);
+  REQUIRE(plan.ok());
+  CHECK(plan->find("BatchNorm") == std::string::npos);
+  // Weights go to another trainer, with the averages.
+  const TempFolder folder;
+  REQUIRE(trainer->save_weights(folder / "weights").ok());
+  Result<Trainer> other = Trainer::create(model, options);
+  REQUIRE(other.ok());
+  REQUIRE(other->load_weights(folder / "weights").ok());
+  CHECK(other->evaluate(images.data(), labels.data(), 7).loss ==
+        trainer->evaluate(images.data(), labels.data(), 7).loss);
+}
+
+TEST_CASE("without running averages there is no inference") {
+  const Model model =
+      model_of(normed(R"({"type": "BatchNorm2d", "name": "bn1", "track_running_stats": false})",
+                      with(kClasses, kSgd)));
+  const Result<Object> object = compile(model, *initial_weights(model, 1), {});
+  REQUIRE_FALSE(object.ok());
+  CHECK(object.diagnostics()[0].message ==
+        "BatchNorm2d \"bn1\": without track_running_stats there are no averages for inference, "
+        "only the statistics of a batch in training");
 }
 
 TEST_CASE("compiled clipping") {

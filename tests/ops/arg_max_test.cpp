@@ -26,6 +26,25 @@ TEST_CASE("ArgMax infers its output and says what is wrong", "[arg_max]") {
   CHECK(outcome_of("ArgMax", {}, {i32({4, 10})}).find("must be f32") != std::string::npos);
 }
 
+TEST_CASE("ArgMax goes along any dimension", "[arg_max]") {
+  const auto along = [](int64_t dim, bool keepdim) {
+    return attrs_of({{"dim", dim}, {"keepdim", keepdim}});
+  };
+  CHECK(outcome_of("ArgMax", along(0, false), {f32({4, 10})}) == "i32[10]");
+  CHECK(outcome_of("ArgMax", along(-1, true), {f32({4, 10, 3})}) == "i32[4, 10, 1]");
+  CHECK(outcome_of("ArgMax", along(2, true), {f32({4, 10})}) ==
+        "dim is 2, but the input [4, 10] has 2 dimensions");
+  std::mt19937 random(2);
+  for (const Shape& shape : {Shape{7}, Shape{5, 10}, Shape{4, 3, 5}, Shape{2, 3, 2, 2, 3}}) {
+    for (int64_t dim = 0; dim < static_cast<int64_t>(shape.size()); ++dim) {
+      for (bool keepdim : {false, true}) {
+        INFO(to_string(shape) << ", dim " << dim << (keepdim ? ", kept" : "") << ", seed 2");
+        check_lowering("ArgMax", along(dim, keepdim), {spread_tensor(shape, random)}, {}, 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("ArgMax computes what its reference computes", "[arg_max]") {
   std::mt19937 random(1);
   for (const Shape& shape : {Shape{1, 1}, Shape{5, 10}, Shape{19, 3}, Shape{2, 7, 3, 5}}) {

@@ -32,8 +32,9 @@ TEST_CASE("CrossEntropyLoss infers its output and says what is wrong", "[cross_e
   CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10, 7, 5}), i32({64, 1, 7, 5})}) == "f32[1]");
   CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10, 7, 7}), i32({64})}) ==
         "the target must be i32[64, 1, 7, 7], but is i32[64]");
-  CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10, 7}), i32({64})}) ==
-        "the input must be [N, C] or [N, C, H, W], but is [64, 10, 7]");
+  CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64, 10, 7}), i32({64, 1, 7})}) == "f32[1]");
+  CHECK(outcome_of("CrossEntropyLoss", {}, {f32({64}), i32({64})}) ==
+        "the input must be [N, C] or [N, C, ...], but is [64]");
   CHECK(outcome_of("CrossEntropyLoss", weighted({1, 2}, -100, "mean", 0),
                    {f32({64, 10}), i32({64})}) ==
         "weight has 2 numbers, but the network's output has 10 channels");
@@ -76,6 +77,10 @@ TEST_CASE("CrossEntropyLoss with weights, ignored targets, and for images",
   const Operand row_targets = {tensor({6}, {0, 2, 1, 2, 1, 0}), DType::i32};
   const Operand images = scaled(random_tensor({4, 3, 3, 2}, random), 4);
   const Operand image_targets = {random_integers({4, 1, 3, 2}, 3, random), DType::i32};
+  const Operand lines = scaled(random_tensor({4, 3, 5}, random), 4);
+  const Operand line_targets = {random_integers({4, 1, 5}, 3, random), DType::i32};
+  const Operand volumes = scaled(random_tensor({2, 3, 2, 3, 2}, random), 4);
+  const Operand volume_targets = {random_integers({2, 1, 2, 3, 2}, 3, random), DType::i32};
   CompileOptions vectors;
   vectors.vector = 4;
   for (const Attrs& attrs : {with("mean", 0), weighted({0.5, 2, 2}, 1, "mean", 0.25),
@@ -84,6 +89,10 @@ TEST_CASE("CrossEntropyLoss with weights, ignored targets, and for images",
     check_lowering("CrossEntropyLossGrad", attrs, {rows, row_targets, count_of(4)}, vectors);
     check_lowering("CrossEntropyLoss", attrs, {images, image_targets, count_of(3)});
     check_lowering("CrossEntropyLossGrad", attrs, {images, image_targets, count_of(3)}, vectors);
+    check_lowering("CrossEntropyLoss", attrs, {lines, line_targets, count_of(3)});
+    check_lowering("CrossEntropyLossGrad", attrs, {lines, line_targets, count_of(3)});
+    check_lowering("CrossEntropyLoss", attrs, {volumes, volume_targets, count_of(1)});
+    check_lowering("CrossEntropyLossGrad", attrs, {volumes, volume_targets, count_of(1)});
     check_gradient("CrossEntropyLoss", attrs, {rows, row_targets, count_of(4)}, true);
     check_gradient("CrossEntropyLoss", attrs, {images, image_targets}, true);
   }

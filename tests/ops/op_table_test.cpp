@@ -35,7 +35,7 @@ TEST_CASE("Every record is complete", "[ops]") {
     if (op->traits & kElementwise) CHECK(op->schedule.empty());
     // What a description can name can be trained through.
     if (op->role == OpRole::layer || op->role == OpRole::loss) {
-      CHECK((op->gradient != nullptr) == (op->lower != nullptr));
+      CHECK((op->gradient != nullptr || op->expand != nullptr));
     }
   }
 }
@@ -71,6 +71,9 @@ TEST_CASE("Every attribute is described, and its default is of its kind", "[ops]
         case AttrKind::padding:
           REQUIRE(std::holds_alternative<std::vector<int64_t>>(spec.fallback));
           CHECK(std::get<std::vector<int64_t>>(spec.fallback).size() == 2 * spec.axes);
+          break;
+        case AttrKind::integers:
+          CHECK(std::holds_alternative<std::vector<int64_t>>(spec.fallback));
           break;
         case AttrKind::integers:
           CHECK(std::holds_alternative<std::vector<int64_t>>(spec.fallback));

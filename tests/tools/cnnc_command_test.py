@@ -273,6 +273,23 @@ class CnncCommand(CommandTest):
         _, err = self.run_command(CNNC, model, "--emit=asm", code=1)
         self.assertIn("no weights", err)
 
+    # ---- ONNX
+
+    def test_onnx_in_and_out(self):
+        model = self.model()
+        self.run_command(CNNC, model, "--init-weights", "3", "--emit=onnx", "-o", "tiny.onnx")
+        out, _ = self.run_command(CNNC, "tiny.onnx", "--emit=graph")
+        self.assertIn("Conv2d", out)
+        self.run_command(CNNC, "tiny.onnx", "--batch", "1,4", "-o", "net.o")
+        self.assertIn("net_run", self.bytes_of("net.h").decode())
+        _, err = self.run_command(CNNC, model, "--init-weights", "0", "--emit=onnx", code=2)
+        self.assertIn("an ONNX model goes to a file", err)
+
+    def test_what_is_no_onnx_model(self):
+        self.write("net.onnx", "no model")
+        _, err = self.run_command(CNNC, "net.onnx", "-o", "net.o", code=1)
+        self.assertIn("is no ONNX model", err)
+
 
 if __name__ == "__main__":
     unittest.main()

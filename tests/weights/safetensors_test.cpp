@@ -124,6 +124,20 @@ TEST_CASE("a file cut anywhere is refused", "[weights]") {
   CHECK_THAT(problem(*bytes + "x"), Contains("but its tensors take"));
 }
 
+TEST_CASE("PyTorch's counters are left out", "[weights]") {
+  const std::string counter = R"("bn.num_batches_tracked":{"dtype":"I64","shape":[],)";
+  const Result<TensorFile> file =
+      parse_safetensors(file_of("{" + counter + R"("data_offsets":[0,8]},)" +
+                                    R"("t":{"dtype":"U8","shape":[2],"data_offsets":[8,10]}})",
+                                "12345678ab"),
+                        "w.safetensors");
+  REQUIRE(file.ok());
+  REQUIRE(file->tensors.size() == 1);
+  CHECK(file->tensors[0].bytes == std::vector<uint8_t>{'a', 'b'});
+  CHECK_THAT(problem(file_of("{" + counter + R"("data_offsets":[0,4]}})", "1234")),
+             Contains("a tensor I64[] takes 8 bytes"));
+}
+
 TEST_CASE("wrong headers are refused with the reason", "[weights]") {
   struct Case {
     std::string bytes;

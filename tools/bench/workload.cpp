@@ -59,6 +59,12 @@ void Workload::allocate() {
   for (ValueId id : plan_.outputs) {
     arguments_.push_back(memory_.block(plan_.placements[id].bytes));
   }
+  std::vector<bool> is_read(graph.values.size());  // others were folded into these
+  for (const Node& node : graph.nodes) {
+    for (const ValueId id : node.inputs) {
+      if (id != kNoValue) is_read[id] = true;
+    }
+  }
   uint8_t* state = nullptr;
   if (plan_.state_bytes > 0) {
     state = static_cast<uint8_t*>(memory_.block(plan_.state_bytes));
@@ -66,7 +72,7 @@ void Workload::allocate() {
   }
   for (size_t id = 0; id < graph.values.size(); ++id) {
     const Value& value = graph.values[id];
-    if (value.kind != ValueKind::parameter) continue;
+    if (value.kind != ValueKind::parameter || !is_read[id]) continue;
     weight_bytes_ += value.type.bytes();
     const int64_t count = element_count(value.type.shape);
     const float* values = memory_.random(count, -0.05F, 0.05F);
@@ -88,7 +94,16 @@ Result<Workload> Workload::training(const ModelDescription& model, const KernelT
 
 Result<Workload> Workload::inference(const ModelDescription& model, int64_t batch,
                                      const KernelTarget& target) {
-  Result<Graph> graph = inference_graph(model, batch);
+  const Result<Graph> written = build_graph(model, 1);
+  if (!written) return written.diagnostics();
+  int64_t most = 1;
+  for (const Value& value : written->values) {
+    if (value.kind == ValueKind::parameter) most = std::max(most, element_count(value.type.shape));
+  }
+  // What is folded has the form of the weights; the values are drawn below all the same.
+  const std::vector<float> ones(static_cast<size_t>(most), 1.F);
+  ConstantTable constants([&](const std::string&) { return ones.data(); });
+  Result<Graph> graph = inference_graph(model, batch, nullptr, &constants);
   if (!graph) return graph.diagnostics();
   return Workload(c_identifier(model.name), "run", make_plan(std::move(*graph), kInferencePlan),
                   kInferencePlan.layout, batch, target);

@@ -24,8 +24,8 @@ struct TensorFile;
 
 // How a network is trained whose file does not say it.
 struct TrainingChoice {
-  std::string loss;       // a type of docs/format.md, with its defaults; empty: it is not trained
-  std::string optimizer;  // empty: SGD
+  std::string loss;        // a type of docs/format.md, with its defaults; empty: it is not trained
+  std::string optimizer;   // empty: SGD
   int64_t batch_size = 0;  // 0: the usual
 };
 
@@ -117,6 +117,9 @@ Result<Object> compile_training(const Model& model, const CompileOptions& option
 enum class Stage { graph, plan, explain, statements, llvm, assembly };
 Result<std::string> inspect(const Model& model, const TensorFile& weights,
                             const CompileOptions& options, Stage stage);
+
+// The network with those weights as an ONNX model, for other programs: its bytes (docs/onnx.md).
+Result<std::string> to_onnx(const Model& model, const TensorFile& weights);
 
 // Weights as a new network gets them: those of its file or, where it has none, drawn from PyTorch's
 // default distributions as PyTorch draws them.
