@@ -38,6 +38,19 @@ int64_t element_count(const Shape& shape) {
   return count;
 }
 
+Shape broadcast_shape(const Shape& a, const Shape& b) {
+  const Shape& longer = a.size() >= b.size() ? a : b;
+  const Shape& shorter = a.size() >= b.size() ? b : a;
+  Shape result = longer;
+  const size_t skipped = longer.size() - shorter.size();
+  for (size_t d = 0; d < shorter.size(); ++d) {
+    int64_t& extent = result[skipped + d];
+    if (extent != shorter[d] && extent != 1 && shorter[d] != 1) return {};
+    if (extent == 1) extent = shorter[d];
+  }
+  return result;
+}
+
 std::string to_string(const Shape& shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);

@@ -18,6 +18,8 @@ constexpr int64_t kMostRank = 6;  // of a tensor that kernels compute
 
 // Saturates: a shape with too many elements to count has the greatest count there is.
 [[nodiscard]] int64_t element_count(const Shape& shape);
+// The shape of both together, as NumPy broadcasts; empty where they do not fit.
+[[nodiscard]] Shape broadcast_shape(const Shape& a, const Shape& b);
 [[nodiscard]] std::string to_string(const Shape& shape);  // "[64, 1, 28, 28]"
 
 struct Type {

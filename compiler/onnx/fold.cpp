@@ -36,16 +36,10 @@ std::vector<std::string> foldable_operators() {
   return names;
 }
 
-Shape broadcast_shape(const Shape& a, const Shape& b) {
-  Shape result(std::max(a.size(), b.size()));
-  for (size_t d = 0; d < result.size(); ++d) {
-    // Counted from the last dimension.
-    const int64_t of_a = d < a.size() ? a[a.size() - 1 - d] : 1;
-    const int64_t of_b = d < b.size() ? b[b.size() - 1 - d] : 1;
-    if (of_a != of_b && of_a != 1 && of_b != 1) {
-      refuse("the shapes " + to_string(a) + " and " + to_string(b) + " cannot be broadcast");
-    }
-    result[result.size() - 1 - d] = of_a == 1 ? of_b : of_a;
+Shape common_shape(const Shape& a, const Shape& b) {
+  Shape result = broadcast_shape(a, b);
+  if (result.empty() && a.size() + b.size() > 0) {
+    refuse("the shapes " + to_string(a) + " and " + to_string(b) + " cannot be broadcast");
   }
   return result;
 }

@@ -22,7 +22,7 @@ struct Folding {
 [[nodiscard]] std::vector<Folding> movement_foldings();
 
 // The shape to which shapes are broadcast, as NumPy does; refuses those that do not go together.
-[[nodiscard]] Shape broadcast_shape(const Shape& a, const Shape& b);
+[[nodiscard]] Shape common_shape(const Shape& a, const Shape& b);
 // Calls visit(position, index) for every index of a shape in row-major order.
 void for_each_index(const Shape& shape,
                     const std::function<void(int64_t, const std::vector<int64_t>&)>& visit);

@@ -93,7 +93,7 @@ bool gives_boolean(const std::string& type) {
 
 KnownTensor combined(const KnownTensor& a, const KnownTensor& b, ElementType type,
                      const Binary& function) {
-  KnownTensor result(type, broadcast_shape(a.shape(), b.shape()));
+  KnownTensor result(type, common_shape(a.shape(), b.shape()));
   const Shape shape = result.shape();
   for_each_index(shape, [&](int64_t i, const std::vector<int64_t>& index) {
     result.set(i, function(a.at(broadcast_position(a.shape(), index)),
@@ -129,7 +129,7 @@ void fold_where(OnnxNode& node) {
   const KnownTensor& condition = *node.input(0).constant;
   const KnownTensor& a = *node.input(1).constant;
   const KnownTensor& b = *node.input(2).constant;
-  const Shape shape = broadcast_shape(condition.shape(), broadcast_shape(a.shape(), b.shape()));
+  const Shape shape = common_shape(condition.shape(), common_shape(a.shape(), b.shape()));
   KnownTensor result(a.type(), shape);
   for_each_index(shape, [&](int64_t i, const std::vector<int64_t>& index) {
     const bool is_first = condition.at(broadcast_position(condition.shape(), index)) != 0;

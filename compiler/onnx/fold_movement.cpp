@@ -129,7 +129,7 @@ void fold_gather(OnnxNode& node) {
 
 void fold_expand(OnnxNode& node) {
   const KnownTensor& input = *node.input(0).constant;
-  const Shape shape = broadcast_shape(input.shape(), node.known_integers(1));
+  const Shape shape = common_shape(input.shape(), node.known_integers(1));
   node.set_output(0, gathered(input, shape, [&](const std::vector<int64_t>& index) {
                     return broadcast_position(input.shape(), index);
                   }));

@@ -54,7 +54,7 @@ void import_pad(OnnxNode& node) {
 void import_expand(OnnxNode& node) {
   const Operand input = node.input(0);
   const Shape from = node.shape(input);
-  const Shape shape = broadcast_shape(from, node.known_integers(1));
+  const Shape shape = common_shape(from, node.known_integers(1));
   Shape aligned(shape.size() - from.size(), 1);
   aligned.insert(aligned.end(), from.begin(), from.end());
   const Operand same_rank = reshaped(node, input, aligned);

@@ -9,19 +9,6 @@ using Halide::Expr;
 using Halide::Func;
 using Halide::Var;
 
-Shape broadcast_shape(const Shape& a, const Shape& b) {
-  const Shape& longer = a.size() >= b.size() ? a : b;
-  const Shape& shorter = a.size() >= b.size() ? b : a;
-  Shape result = longer;
-  const size_t skipped = longer.size() - shorter.size();
-  for (size_t d = 0; d < shorter.size(); ++d) {
-    int64_t& extent = result[skipped + d];
-    if (extent != shorter[d] && extent != 1 && shorter[d] != 1) return {};
-    if (extent == 1) extent = shorter[d];
-  }
-  return result;
-}
-
 Expr broadcast_at(const Func& f, const Shape& shape, const std::vector<Expr>& place) {
   std::vector<Expr> own;
   for (size_t i = 0; i < shape.size(); ++i) {

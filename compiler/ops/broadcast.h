@@ -11,8 +11,6 @@ namespace cnnc {
 using BinaryExpr = Halide::Expr (*)(const Halide::Expr&, const Halide::Expr&);
 using BinaryDouble = double (*)(double, double);
 
-// The shape of both together; empty where they do not fit.
-[[nodiscard]] Shape broadcast_shape(const Shape& a, const Shape& b);
 // Element of `f`, a tensor of that shape, at a place of the shape that it is broadcast to.
 [[nodiscard]] Halide::Expr broadcast_at(const Halide::Func& f, const Shape& shape,
                                         const std::vector<Halide::Expr>& place);
