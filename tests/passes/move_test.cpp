@@ -126,7 +126,7 @@ TEST_CASE("nothing moves that needs a view that is not there, or that others rea
   }
 }
 
-TEST_CASE("a relu's gradient moves above an unflatten and reads the view that is there") {
+TEST_CASE("a relu's gradient moves above a view and reads the view that is there") {
   Sketch s;
   const ValueId x = s.input("x", {2, 1, 8, 8});
   const ValueId relu = s.relu("relu", s.pool("pool", s.conv("conv", 2, x))[0]);
@@ -146,7 +146,7 @@ TEST_CASE("a relu's gradient moves above an unflatten and reads the view that is
         "fc.grad_weight = LinearWeightGrad(loss.grad_input, flat)\n"
         "fc.grad_bias = ChannelSum(loss.grad_input)\n"
         "relu.grad_input = ReLUGrad(fc.grad_input, flat)\n"
-        "flat.grad_input = Unflatten(relu.grad_input)\n"
+        "flat.grad_input = View(relu.grad_input)\n"
         "pool.grad_input = MaxPool2dGrad(flat.grad_input, pool.index)\n"
         "conv.grad_weight = Conv2dWeightGrad(pool.grad_input, x)\n"
         "conv.grad_bias = ChannelSum(pool.grad_input)\n");
