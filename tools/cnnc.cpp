@@ -474,9 +474,8 @@ int run(int argc, const char* const* argv) {
                                      options.compile.target + " is not");
   }
   const std::vector<Emission>& all = emissions();
-  const auto emission = std::find_if(all.begin(), all.end(), [&](const Emission& each) {
-    return options.emit == each.name;
-  });
+  const auto emission = std::find_if(
+      all.begin(), all.end(), [&](const Emission& each) { return options.emit == each.name; });
   CNNC_CHECK(emission != all.end(), "an --emit that was not checked: " + options.emit);
   if (emission->is_onnx && (options.output.empty() || options.output == "-")) {
     return cli::usage_error(app, "an ONNX model goes to a file: name it with -o");

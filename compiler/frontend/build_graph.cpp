@@ -154,6 +154,7 @@ class GraphBuilder {
     if (read == kNetworkInput) has = "the network's input is one tensor";
     errors_.push_back(error_at(layer.place, layer.op->name + " \"" + layer.name + "\" reads \"" +
                                                 input + "\", but " + has));
+    add_notes(layer.place, layer);
   }
 };
 

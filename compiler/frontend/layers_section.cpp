@@ -125,6 +125,8 @@ class LayersReader {
 
   void add_name(const std::string& name, const Json& json, Named named, const BlockScope& scope) {
     if (name.size() > kLongestLayerName) {
+      // Where the name of the block's use is too long already, that is reported.
+      if (scope.prefix.size() > kLongestLayerName + 1) return;
       report_.error(json, "the name " + in_quotes(name) + " has more than " +
                               std::to_string(kLongestLayerName) + " characters");
       add_uses(scope.uses, report_);
@@ -215,15 +217,25 @@ class LayersReader {
   // What a name means in a scope.
   Source source_of(const Json& name, size_t in_scope) {
     const BlockScope& scope = expanded_.scopes[in_scope];
-    const auto input = std::find(scope.inputs.begin(), scope.inputs.end(), name.text);
+    const std::string owner = parse_output_name(name.text).layer;
+    const std::string output = name.text.substr(owner.size());  // "[1]", or nothing
+    const auto input = std::find(scope.inputs.begin(), scope.inputs.end(), owner);
     if (input != scope.inputs.end()) {
-      return source_of(scope.feeds[static_cast<size_t>(input - scope.inputs.begin())]);
+      Source source = source_of(scope.feeds[static_cast<size_t>(input - scope.inputs.begin())]);
+      if (source.name.empty() || output.empty()) return source;
+      if (parse_output_name(source.name).layer == source.name) {
+        source.name += output;
+        return source;
+      }
+      report_.error(name, in_quotes(owner) + " is " + in_quotes(source.name) +
+                              ", one output of a layer: it has no outputs of its own");
+      add_uses(scope.uses, report_);
+      return {};
     }
-    const std::string layer = parse_output_name(name.text).layer;
-    const auto found = index_.find(scope.prefix + layer);
+    const auto found = index_.find(scope.prefix + owner);
     if (found != index_.end()) {
       Source source = source_of(found->second.layer);
-      source.name += name.text.substr(layer.size());  // which of its outputs
+      source.name += output;
       return source;
     }
     report_unknown_input(name, scope);

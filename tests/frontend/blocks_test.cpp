@@ -103,6 +103,21 @@ TEST_CASE("blocks have inputs and use blocks", "[frontend]") {
         "add_1(t.one.sum,t.more.0.y.0) ");
 }
 
+TEST_CASE("inputs of blocks have the outputs of what they get", "[frontend]") {
+  const ModelDescription model = parsed(R"(
+      "inner": {"inputs": ["x"], "layers": [{"type": "ReLU", "inputs": ["x[1]"]}]},
+      "outer": {"layers": [
+        {"block": "inner", "name": "in", "inputs": ["input"]},
+        {"type": "ReLU", "name": "out", "inputs": ["input[2]"]}]})",
+                                        R"(
+      {"type": "Split", "name": "parts", "split_size_or_sections": 1},
+      {"block": "outer", "name": "a"},
+      {"block": "outer", "name": "b", "inputs": ["parts"]})");
+  CHECK(names(model) ==
+        "parts(input) a.in.relu_1(parts[1]) a.out(parts[2]) b.in.relu_1(parts[1]) "
+        "b.out(parts[2]) ");
+}
+
 TEST_CASE("arguments pass through blocks and may be of any kind", "[frontend]") {
   const ModelDescription model = parsed(R"(
       "conv": {"parameters": ["n", "act"], "defaults": {"bias": false, "name": "c", "copies": 1},
@@ -147,14 +162,14 @@ TEST_CASE("what blocks have for nothing is worth a warning", "[frontend]") {
         "/blocks/unused]\n"
         "  \"unused\": {\"layers\": [3]},\n"
         "  ^~~~~~~~\n"
-        "m.json:3:26: warning: block \"used\" does not use its parameter \"n\" [at "
+        "m.json:3:25: warning: block \"used\" does not use its parameter \"n\" [at "
         "/blocks/used/parameters/0]\n"
         "  \"used\": {\"parameters\": [\"n\"], \"defaults\": {\"m\": 1}, \"layers\": [\n"
-        "                         ^~~\n"
-        "m.json:3:45: warning: block \"used\" does not use its parameter \"m\" [at "
+        "                          ^~~\n"
+        "m.json:3:44: warning: block \"used\" does not use its parameter \"m\" [at "
         "/blocks/used/defaults/m]\n"
         "  \"used\": {\"parameters\": [\"n\"], \"defaults\": {\"m\": 1}, \"layers\": [\n"
-        "                                            ^~~\n"
+        "                                             ^~~\n"
         "m.json:4:3: warning: nothing reads layer \"a.0.dead\", and it is not the last one, which "
         "gives the output [at /blocks/used/layers/0]\n"
         "    {\"type\": \"ReLU\", \"name\": \"dead\"},\n"
@@ -179,14 +194,14 @@ TEST_CASE("an argument of the wrong kind is shown with its parameter", "[fronten
       described(kResidual, R"({"block": "basic", "name": "a", "with": {"channels": true}})")}));
   REQUIRE_FALSE(model.ok());
   CHECK(render(model.diagnostics()) ==
-        "m.json:9:53: error: out_channels: expected an integer, found true [at "
+        "m.json:9:54: error: out_channels: expected an integer, found true [at "
         "/layers/0/with/channels]\n"
         "  {\"block\": \"basic\", \"name\": \"a\", \"with\": {\"channels\": true}}\n"
-        "                                                    ^~~~\n"
-        "m.json:4:55: note: it stands for this parameter [at /blocks/basic/layers/0/out_channels]\n"
+        "                                                       ^~~~\n"
+        "m.json:4:56: note: it stands for this parameter [at /blocks/basic/layers/0/out_channels]\n"
         "      {\"type\": \"Conv2d\", \"name\": \"conv\", \"out_channels\": \"$channels\", "
         "\"kernel_size\": [\"$kernel\", 1]},\n"
-        "                                                        ^~~~~~~~~~~\n");
+        "                                                         ^~~~~~~~~~~\n");
 }
 
 TEST_CASE("many copies of a block", "[frontend]") {
