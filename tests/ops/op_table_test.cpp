@@ -75,9 +75,6 @@ TEST_CASE("Every attribute is described, and its default is of its kind", "[ops]
         case AttrKind::integers:
           CHECK(std::holds_alternative<std::vector<int64_t>>(spec.fallback));
           break;
-        case AttrKind::integers:
-          CHECK(std::holds_alternative<std::vector<int64_t>>(spec.fallback));
-          break;
         case AttrKind::reals:
           CHECK(std::holds_alternative<std::vector<double>>(spec.fallback));
           break;

@@ -93,8 +93,9 @@ TEST_CASE("Pooling of sequences computes what its references compute", "[pool1d]
       check_lowering(op, c.attrs, {spread_tensor(c.input, random)});
       if (seed < 4) check_gradient(op, c.attrs, {spread_tensor(c.input, random)});
     }
-    const Shape input = {2, 1 + random() % 3, 1 + random() % 12};
-    const Attrs attrs = attrs_of({{"output_size", one(1 + random() % 8)}});
+    const auto size = [&](uint32_t most) { return static_cast<int64_t>(1 + random() % most); };
+    const Shape input = {2, size(3), size(12)};
+    const Attrs attrs = attrs_of({{"output_size", one(size(8))}});
     for (const std::string op : {"AdaptiveMaxPool1d", "AdaptiveAvgPool1d"}) {
       INFO(op << " of " << to_string(input) << " " << text_of(attrs) << "seed " << seed);
       check_lowering(op, attrs, {spread_tensor(input, random)});
