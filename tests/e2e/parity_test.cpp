@@ -13,6 +13,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/temp_folder.h"
 #include "tools/data/batches.h"
+#include "tools/data/idx.h"
 
 namespace cnnc::test {
 namespace {
