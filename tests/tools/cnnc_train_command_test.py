@@ -262,7 +262,7 @@ class CnncTrain(CommandTest):
                 ("labels", f"but the network has {CLASSES} outputs, for labels 0 to {CLASSES - 1}"),
                 ("large", "images are [1, 10, 10], but the network's input is [1, 8, 8]"),
                 ("empty", "there are no test images"),
-                ("nowhere", "nowhere: is no folder")):
+                ("nowhere", "nowhere: there is no such folder or file")):
             with self.subTest(folder):
                 out, err = self.run_command(TRAIN, "tiny.json", "--data", folder, code=1)
                 self.assertIn(message, err)
