@@ -30,6 +30,20 @@ TEST_CASE("docs/format.md ends with what the op records say", "[frontend]") {
   CHECK((test::golden(path, expected) == expected));
 }
 
+TEST_CASE("README.md has the table of layers", "[frontend]") {
+  const std::string path = "README.md";
+  const std::string page = test::file_bytes(test::source_path(path));
+  const std::string head = "<!-- layers: cnnc --list-layers -->\n";
+  const size_t begin = page.find(head);
+  const size_t end = page.find("<!-- end of layers -->");
+  REQUIRE(begin != std::string::npos);
+  REQUIRE(end != std::string::npos);
+  const std::string expected =
+      page.substr(0, begin + head.size()) + layer_table() + page.substr(end);
+  INFO("stale: renew it by running this test with CNNC_UPDATE_GOLDEN=1");
+  CHECK((test::golden(path, expected) == expected));
+}
+
 TEST_CASE("every op of a role is in schema, table and reference", "[frontend]") {
   const std::string schema = model_schema();
   const std::string table = layer_table();
