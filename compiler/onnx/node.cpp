@@ -37,6 +37,14 @@ std::vector<double> numbers_of(const AttrValue& value) {
   return {};
 }
 
+void check_declared(const OpDef& op, const Attrs& attrs) {
+  for (const auto& [name, value] : attrs.all()) {
+    const bool is_declared = std::any_of(op.attrs.begin(), op.attrs.end(),
+                                         [&](const AttrSpec& spec) { return spec.name == name; });
+    CNNC_CHECK(is_declared, op.name + " has no attribute " + name);
+  }
+}
+
 // What a description's reader checks of the attributes of a layer.
 void check_ranges(const OpDef& op, const Attrs& attrs) {
   for (const AttrSpec& spec : op.attrs) {
@@ -263,7 +271,10 @@ ValueId OnnxNode::value_of(const Operand& operand, const ParameterSpec* slot) {
   CNNC_CHECK(is_new || place->second.constant->shape() == operand.constant->shape(),
              "two parameters called " + operand.name);
   if (is_new) {
-    ParameterSpec spec = slot != nullptr ? *slot : ParameterSpec{};
+    ParameterSpec spec;
+    // What is no initializer is not trained.
+    spec.is_buffer = !operand.is_trained;
+    if (slot != nullptr) spec = *slot;
     spec.shape = shape_in_graph(operand);
     place->second.id = into_.graph.add_parameter(operand.name, std::move(spec));
   }
@@ -322,6 +333,7 @@ std::vector<Operand> OnnxNode::emit_all(const std::string& op_name, Attrs attrs,
   const bool is_scalar = std::all_of(arguments.begin(), arguments.end(), [&](const Operand& each) {
     return !each.is_absent() && shape(each).empty();
   });
+  check_declared(*op, attrs);
   check_ranges(*op, attrs);
   set_defaults(attrs, op->attrs);
   {

@@ -77,21 +77,41 @@ void import_group_normalization(OnnxNode& node) {
   node.set_output(0, over_images(node, "GroupNorm", std::move(attrs), parameters));
 }
 
+// The means and the inverse standard deviations, where somebody wants them.
+void set_layer_statistics(OnnxNode& node, const Operand& input, int64_t axis, double epsilon) {
+  if (!node.has_output(1) && !node.has_output(2)) return;
+  OnnxReduction reduction;
+  for (int64_t d = axis; d < node.rank(input); ++d) reduction.axes.push_back(d);
+  const Operand mean = reduced(node, "Mean", input, reduction);
+  node.set_output(1, mean);
+  if (!node.has_output(2)) return;
+  const Operand centred = combined(node, "Sub", input, mean);
+  const Operand variance =
+      reduced(node, "Mean", combined(node, "Mul", centred, centred), reduction);
+  const Operand deviation = node.emit("Sqrt", {}, {combined(node, "Add", variance, epsilon)});
+  node.set_output(2, node.emit("Reciprocal", {}, {deviation}));
+}
+
 void import_layer_normalization(OnnxNode& node) {
   const Operand input = node.input(0);
   const Shape in = node.shape(input);
   const int64_t axis = OnnxNode::axis_within(node.integer("axis", -1), node.rank(input));
   node.ignore("stash_type");
-  node.refuse_output(1, "the means");
-  node.refuse_output(2, "the inverse standard deviations");
   const Shape normalized(in.begin() + axis, in.end());
   OnnxNode::Parameters parameters = parameters_of(node, 1, {"weight"});
   if (node.has_input(2)) parameters.push_back(parameters_of(node, 2, {"bias"})[0]);
   Attrs attrs;
+  const double epsilon = node.real("epsilon", 1e-5);
+  set_layer_statistics(node, input, axis, epsilon);
   attrs.set("normalized_shape", normalized);
-  attrs.set("eps", node.real("epsilon", 1e-5));
+  attrs.set("eps", epsilon);
   attrs.set("bias", node.has_input(2));
-  node.set_output(0, node.emit("LayerNorm", std::move(attrs), {input}, parameters));
+  // Where it normalises all dimensions, they become those of the one element of a batch.
+  Shape rows = in;
+  if (axis == 0) rows.insert(rows.begin(), 1);
+  const Operand of_rows = reshaped(node, input, rows);
+  const Operand result = node.emit("LayerNorm", std::move(attrs), {of_rows}, parameters);
+  node.set_output(0, reshaped(node, result, in));
 }
 
 // An even window reaches one channel further up in ONNX, and further down in PyTorch.

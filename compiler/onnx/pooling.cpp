@@ -38,12 +38,27 @@ void import_max_pool(OnnxNode& node) {
   node.set_output(0, node.emit(op, pool_attrs(op, window), {input}));
 }
 
+// Where padding counts, ONNX counts what ceil_mode's windows reach behind it, too, and PyTorch does
+// not: here it is padding.
+void pad_to_last_window(OnnxWindow& window, const std::vector<int64_t>& spatial) {
+  window.ceil_mode = false;
+  for (int64_t d = 0; d < window.rank(); ++d) {
+    const int64_t stride = window.strides[d], begin = window.begins[d];
+    const int64_t padded = spatial[d] + begin + window.ends[d];
+    int64_t last = (padded - window.reach(d) + stride - 1) / stride * stride;
+    if (last >= spatial[d] + begin) last -= stride;
+    window.ends[d] += std::max<int64_t>(0, last + window.reach(d) - padded);
+  }
+}
+
 void import_average_pool(OnnxNode& node) {
   const Operand input = node.input(0);
-  const OnnxWindow window = pool_window(node, input);
+  OnnxWindow window = pool_window(node, input);
+  const bool counts_padding = node.integer("count_include_pad", 0) != 0;
+  if (counts_padding && window.ceil_mode) pad_to_last_window(window, spatial_extents(node, input));
   const std::string op = with_rank("AvgPool", window.rank());
   Attrs attrs = pool_attrs(op, window);
-  attrs.set("count_include_pad", node.integer("count_include_pad", 0) != 0);
+  attrs.set("count_include_pad", counts_padding);
   node.set_output(0, node.emit(op, std::move(attrs), {input}));
 }
 

@@ -21,6 +21,8 @@ const std::map<std::string, std::string>& reduction_ops() {
   return kOps;
 }
 
+}  // namespace
+
 // Dimensions are kept in the graph and taken away by a view: so no result is without dimensions.
 Operand reduced(OnnxNode& node, const std::string& op, const Operand& operand,
                 const OnnxReduction& reduction) {
@@ -31,6 +33,8 @@ Operand reduced(OnnxNode& node, const std::string& op, const Operand& operand,
   attrs.set("keepdim", true);
   return reshaped(node, node.emit(op, std::move(attrs), {operand}), reduction.shape(shape));
 }
+
+namespace {
 
 void import_reduction(OnnxNode& node) {
   const Operand input = node.input(0);

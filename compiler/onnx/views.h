@@ -25,4 +25,8 @@ namespace cnnc {
 [[nodiscard]] Operand combined(OnnxNode& node, const std::string& op, const Operand& a,
                                double number);
 
+// The op along the reduction's dimensions.
+[[nodiscard]] Operand reduced(OnnxNode& node, const std::string& op, const Operand& operand,
+                              const OnnxReduction& reduction);
+
 }  // namespace cnnc

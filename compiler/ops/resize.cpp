@@ -99,7 +99,9 @@ ResizeRule rule_of(const Attrs& attrs, size_t d, int64_t in, int64_t out) {
     rule.coordinates = mode == "nearest"                ? "asymmetric"
                        : attrs.boolean("align_corners") ? "align_corners"
                                                         : "half_pixel";
-    if (attrs.has("scale_factor")) rule.scale = each_or_last(attrs.reals("scale_factor"), d - 2);
+    if (attrs.has("scale_factor") && rule.coordinates != "align_corners") {
+      rule.scale = each_or_last(attrs.reals("scale_factor"), d - 2);
+    }
   }
   if (rule.scale == static_cast<double>(out) / static_cast<double>(in)) rule.scale = 0;
   return rule;

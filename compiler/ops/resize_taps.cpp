@@ -15,7 +15,11 @@ double coordinate(const ResizeRule& rule, int64_t in, int64_t out, int64_t o) {
   const auto scaled = [&](double position) {
     return rule.scale > 0 ? position / rule.scale : position * from / to;
   };
-  if (rule.coordinates == "align_corners") return out == 1 ? 0 : x * (from - 1) / (to - 1);
+  if (rule.coordinates == "align_corners") {
+    // By ONNX's rule the last element lies where the scale says, which need not be a whole number.
+    const double last = (rule.scale > 0 ? rule.scale * from : to) - 1;
+    return out == 1 ? 0 : x * (from - 1) / last;
+  }
   if (rule.coordinates == "asymmetric") return scaled(x);
   if (rule.coordinates == "pytorch_half_pixel" && out == 1) return 0;
   if (rule.coordinates == "half_pixel_symmetric" && rule.scale > 0) {

@@ -22,6 +22,8 @@ const char* word_of(Verdict verdict) {
       return "known";
     case Verdict::refused:
       return "refused";
+    case Verdict::wrong:
+      return "wrong";
     case Verdict::fail:
       return "FAIL";
   }

@@ -6,7 +6,7 @@ namespace cnnc::test {
 namespace {
 
 struct Counts {
-  int64_t pass = 0, known = 0, refused = 0, fail = 0;
+  int64_t pass = 0, known = 0, refused = 0, wrong = 0, fail = 0;
 
   void add(Verdict verdict) {
     switch (verdict) {
@@ -19,6 +19,9 @@ struct Counts {
       case Verdict::refused:
         ++refused;
         break;
+      case Verdict::wrong:
+        ++wrong;
+        break;
       case Verdict::fail:
         ++fail;
         break;
@@ -30,14 +33,15 @@ std::string cell(int64_t count) { return count == 0 ? "" : std::to_string(count)
 
 std::string row(const std::string& name, const Counts& counts) {
   return "| " + name + " | " +
-         std::to_string(counts.pass + counts.known + counts.refused + counts.fail) + " | " +
-         cell(counts.pass) + " | " + cell(counts.known) + " | " + cell(counts.refused) + " | " +
-         cell(counts.fail) + " |\n";
+         std::to_string(counts.pass + counts.known + counts.refused + counts.wrong + counts.fail) +
+         " | " + cell(counts.pass) + " | " + cell(counts.known) + " | " + cell(counts.refused) +
+         " | " + cell(counts.wrong) + " | " + cell(counts.fail) + " |\n";
 }
 
 std::string header(const std::string& first) {
   return "| " + first +
-         " | Cases | Pass | Known | Refused | Fail |\n|---|---:|---:|---:|---:|---:|\n";
+         " | Cases | Pass | Known | Refused | Wrong | Fail "
+         "|\n|---|---:|---:|---:|---:|---:|---:|\n";
 }
 
 std::string escaped(const std::string& text) {
@@ -61,8 +65,11 @@ std::string conformance_report(const std::vector<ConformanceCase>& cases,
     by_suite[each.suite].add(outcomes[i].verdict);
     const std::string key = each.suite == "models" ? each.name : each.subject;
     by_operator[key].add(outcomes[i].verdict);
-    if (outcomes[i].verdict == Verdict::refused || outcomes[i].verdict == Verdict::fail) {
-      const std::string kind = outcomes[i].verdict == Verdict::fail ? "FAIL: " : "";
+    const Verdict verdict = outcomes[i].verdict;
+    if (verdict != Verdict::pass && verdict != Verdict::known) {
+      const std::string kind = verdict == Verdict::fail    ? "FAIL: "
+                               : verdict == Verdict::wrong ? "Wrong: "
+                                                           : "";
       reasons[key][kind + outcomes[i].message].push_back(each.name);
     }
   }
@@ -77,12 +84,13 @@ std::string conformance_report(const std::vector<ConformanceCase>& cases,
       "* **Known**: nothing is left to compile; all of it is computed when the network is.\n"
       "* **Refused**: with a message that names the node, its operator and what of it is not "
       "supported.\n"
+      "* **Wrong**: the case's expected outputs are not those of its own model.\n"
       "* **Fail**: anything else. There are none, or the test fails.\n\n";
   text += header("Suite");
   for (const auto& [name, counts] : by_suite) text += row(name, counts);
   text += "\n## By operator\n\n" + header("Operator or network");
   for (const auto& [name, counts] : by_operator) text += row(name, counts);
-  text += "\n## What is refused\n\nThe first reason of each case.\n\n";
+  text += "\n## What is refused or wrong\n\nThe first reason of each case.\n\n";
   for (const auto& [name, messages] : reasons) {
     text += "**" + name + "**\n\n";
     for (const auto& [message, names] : messages) {

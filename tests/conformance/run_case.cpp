@@ -86,11 +86,14 @@ std::vector<KnownTensor> run(OnnxImport& imported,
                              const std::map<std::string, KnownTensorPtr>& inputs) {
   const Result<KernelTarget> target = parse_target("host");
   if (!target) end(Verdict::fail, render(target.diagnostics()));
-  Plan plan = make_plan(simplify_inference(std::move(imported.graph)), kInferencePlan);
-  Blueprint blueprint(kEntry, *target);
-  blueprint.add_entry(kEntry, plan, Layout::channels_last, [&](const std::string& name) {
-    return imported.parameters.at(name)->floats().data();
+  ConstantTable constants([&](const std::string& name) {
+    const auto given = imported.parameters.find(name);
+    return given == imported.parameters.end() ? nullptr : given->second->floats().data();
   });
+  Plan plan = make_plan(simplify_inference(std::move(imported.graph), &constants), kInferencePlan);
+  Blueprint blueprint(kEntry, *target);
+  blueprint.add_entry(kEntry, plan, Layout::channels_last,
+                      [&](const std::string& name) { return constants.find(name); });
   const Result<std::string> bytes = object_bytes(blueprint, 1, /*use_cache=*/false);
   if (!bytes) end(Verdict::fail, render(bytes.diagnostics()));
   const Result<LoadedObject> object = load_object(kEntry, *bytes);
@@ -169,11 +172,24 @@ Outcome checked(const ConformanceCase& each) {
 
 }  // namespace
 
+std::string known_mistake_of(const ConformanceCase& each) {
+  static const std::map<std::string, std::string> kMistakes = {
+      {"test_adam_multiple",
+       "its outputs are computed with an epsilon of 0.01, which its model does not have"}};
+  const auto found = kMistakes.find(each.name);
+  return found == kMistakes.end() ? "" : found->second;
+}
+
 Outcome run_case(const ConformanceCase& each) {
+  const std::string mistake = known_mistake_of(each);
   try {
-    return checked(each);
+    const Outcome outcome = checked(each);
+    if (mistake.empty()) return outcome;
+    return {Verdict::fail, "passes, though " + mistake};
   } catch (const Failure& failure) {
-    return failure.outcome;
+    const bool differs = failure.outcome.verdict == Verdict::fail && !mistake.empty();
+    return differs ? Outcome{Verdict::wrong, mistake + ": " + failure.outcome.message}
+                   : failure.outcome;
   } catch (const std::exception& problem) {
     return {Verdict::fail, std::string("a bug: ") + problem.what()};
   }

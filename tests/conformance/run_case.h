@@ -10,6 +10,7 @@ enum class Verdict {
   pass,     // compiled code computed what is expected
   known,    // nothing was left to compile: all of it is known when compiling
   refused,  // with a message
+  wrong,    // as found before: the expected outputs are not those of the case's own model
   fail,
 };
 
@@ -17,6 +18,9 @@ struct Outcome {
   Verdict verdict = Verdict::fail;
   std::string message;
 };
+
+// Of the case's own making; empty: there is none. Such a case must not pass.
+[[nodiscard]] std::string known_mistake_of(const ConformanceCase& each);
 
 [[nodiscard]] Outcome run_case(const ConformanceCase& each);
 

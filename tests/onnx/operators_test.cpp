@@ -62,6 +62,39 @@ TEST_CASE("auto_pad becomes padding in numbers", "[onnx]") {
   }
 }
 
+TEST_CASE("where padding counts, what ceiled windows reach behind it is padding", "[onnx]") {
+  NodeProto* node = nullptr;
+  ModelProto model = with_node("AveragePool", 19, node);
+  set_attribute(*node, "kernel_shape", std::vector<int64_t>{3, 4});
+  set_attribute(*node, "strides", std::vector<int64_t>{2, 4});
+  set_attribute(*node, "ceil_mode", int64_t{1});
+  const OnnxImport input_only = import_of(model);
+  CHECK(input_only.graph.nodes[0].attrs.boolean("ceil_mode"));
+  CHECK(input_only.graph.nodes[0].attrs.integers("padding") == std::vector<int64_t>(4));
+  set_attribute(*node, "count_include_pad", int64_t{1});
+  const OnnxImport padded = import_of(model);
+  CHECK_FALSE(padded.graph.nodes[0].attrs.boolean("ceil_mode"));
+  CHECK(padded.graph.nodes[0].attrs.integers("padding") == std::vector<int64_t>{0, 0, 1, 2});
+  CHECK(padded.graph.type(padded.outputs[0].id).shape == Shape{2, 4, 3, 2});
+}
+
+TEST_CASE("LayerNormalization gives its means and inverse deviations", "[onnx]") {
+  NodeProto* node = nullptr;
+  ModelProto model = with_node("LayerNormalization", 17, node);
+  add_floats(model, "w", {6}, std::vector<float>(6, 1));
+  node->add_input("w");
+  node->add_output("mean");
+  node->add_output("inverse");
+  add_output(model, "mean");
+  add_output(model, "inverse");
+  const OnnxImport result = import_of(model);
+  REQUIRE(result.outputs.size() == 3);
+  CHECK(result.graph.type(result.outputs[0].id).shape == Shape{2, 4, 6, 6});
+  for (int i = 1; i < 3; ++i) {
+    CHECK(result.graph.type(result.outputs[i].id).shape == Shape{2, 4, 6, 1});
+  }
+}
+
 TEST_CASE("Softmax joins dimensions up to opset 12", "[onnx]") {
   NodeProto* node = nullptr;
   const OnnxImport old = import_of(with_node("Softmax", 12, node));

@@ -95,6 +95,10 @@ TEST_CASE("Resize makes what ONNX's makes", "[resize]") {
   CHECK(row("Resize", resize({1, 2}, "nearest", "asymmetric", "ceil"), four) == Reals{1, 3});
   CHECK(row("Resize", resize({1, 1}, "linear", "pytorch_half_pixel"), four) == Reals{1});
   CHECK(row("Resize", resize({1, 1}, "linear", "half_pixel"), four) == Reals{2.5});
+  Attrs by_scale = resize({1, 2}, "linear", "align_corners");
+  CHECK(row("Resize", by_scale, four) == Reals{1, 4});
+  by_scale.set("scales", Reals{1, 0.6});
+  check_near(row("Resize", by_scale, four), {1, 1 + 3 / 1.4});
   Attrs excluding = resize({1, 8}, "cubic", "half_pixel");
   excluding.set("exclude_outside", true);
   excluding.set("cubic_coeff_a", -0.5);
