@@ -22,8 +22,8 @@ CompileOptions vectors(int width) {
 TEST_CASE("ReLU infers its output", "[relu]") {
   CHECK(outcome_of("ReLU", {}, {f32({2, 3, 4, 5})}) == "f32[2, 3, 4, 5]");
   CHECK(outcome_of("ReLU", {}, {f32({2, 3})}) == "f32[2, 3]");
-  CHECK(outcome_of("ReLU", {}, {f32({2})}) ==
-        "the input must be [N, C, H, W] or [N, C], but is [2]");
+  CHECK(outcome_of("ReLU", {}, {f32({2})}) == "f32[2]");
+  CHECK(outcome_of("ReLU", {}, {i32({2})}) == "the input must be f32, but is i32[2]");
   CHECK(outcome_of("ReLUGrad", {}, {f32({2, 3}), f32({3, 2})}) ==
         "the output must be f32[2, 3], but is f32[3, 2]");
 }
