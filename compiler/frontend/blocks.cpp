@@ -39,6 +39,7 @@ struct Block {
   }
   [[nodiscard]] std::vector<std::string> parameter_names(const std::string& before = "") const {
     std::vector<std::string> names;
+    names.reserve(parameters.size());
     for (const Parameter& each : parameters) names.push_back(before + each.name);
     return names;
   }
@@ -322,6 +323,7 @@ class Expander {
     const auto found = blocks_.find(json.text);
     if (found == blocks_.end()) {
       std::vector<std::string> names;
+      names.reserve(blocks_.size());
       for (const auto& [name, ignored] : blocks_) names.push_back(name);
       const std::string suggestion = suggest(json.text, names);
       report_.error(json,

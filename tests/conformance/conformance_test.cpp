@@ -12,7 +12,7 @@ namespace cnnc::test {
 namespace {
 
 constexpr int kProcesses = 2;
-constexpr int kSeconds = 120;  // for one case
+constexpr int kSeconds = 900;  // for one case
 
 const char* word_of(Verdict verdict) {
   switch (verdict) {
