@@ -103,6 +103,7 @@ std::string export_adaptive_max(OnnxExporter& exporter) {
 
 std::vector<float> repeated(const std::vector<double>& numbers, int64_t count) {
   std::vector<float> result;
+  result.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
     result.push_back(static_cast<float>(numbers[numbers.size() == 1 ? 0 : i]));
   }

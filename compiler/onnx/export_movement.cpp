@@ -20,7 +20,9 @@ std::string export_view(OnnxExporter& exporter) {
 
 std::string export_concat(OnnxExporter& exporter) {
   std::vector<std::string> inputs;
-  for (size_t i = 0; i < exporter.node().inputs.size(); ++i) inputs.push_back(exporter.input(i));
+  const size_t count = exporter.node().inputs.size();
+  inputs.reserve(count);
+  for (size_t i = 0; i < count; ++i) inputs.push_back(exporter.input(i));
   set_integer(exporter.add("Concat", inputs, exporter.output()), "axis",
               exporter.attrs().integer("dim"));
   return kExported;

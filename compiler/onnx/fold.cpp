@@ -66,7 +66,7 @@ int64_t broadcast_position(const Shape& shape, const std::vector<int64_t>& index
   return position;
 }
 
-KnownTensor gathered(const KnownTensor& source, Shape shape,
+KnownTensor gathered(const KnownTensor& source, const Shape& shape,
                      const std::function<int64_t(const std::vector<int64_t>&)>& position_of) {
   KnownTensor result(source.type(), shape);
   for_each_index(shape, [&](int64_t i, const std::vector<int64_t>& index) {

@@ -245,6 +245,7 @@ void KnownTensor::set(int64_t i, Number value) {
 std::vector<int64_t> KnownTensor::as_integers() const {
   if (!is_real()) return integers_;
   std::vector<int64_t> result;
+  result.reserve(static_cast<size_t>(count()));
   for (int64_t i = 0; i < count(); ++i) result.push_back(to_integer(at(i)));
   return result;
 }

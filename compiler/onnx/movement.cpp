@@ -103,6 +103,7 @@ void import_transpose(OnnxNode& node) {
 
 void import_concat(OnnxNode& node) {
   std::vector<Operand> inputs;
+  inputs.reserve(static_cast<size_t>(node.input_count()));
   for (int64_t i = 0; i < node.input_count(); ++i) inputs.push_back(node.input(i));
   if (inputs.empty()) refuse("has no inputs");
   const int64_t axis = OnnxNode::axis_within(node.integer("axis", 1), node.rank(inputs[0]));

@@ -38,7 +38,8 @@ std::vector<double> numbers_of(const AttrValue& value) {
 }
 
 void check_declared(const OpDef& op, const Attrs& attrs) {
-  for (const auto& [name, value] : attrs.all()) {
+  for (const auto& each : attrs.all()) {
+    const std::string& name = each.first;
     const bool is_declared = std::any_of(op.attrs.begin(), op.attrs.end(),
                                          [&](const AttrSpec& spec) { return spec.name == name; });
     CNNC_CHECK(is_declared, op.name + " has no attribute " + name);

@@ -79,6 +79,7 @@ class Folder {
 
   ChannelAffine affine_of(const Node& node) const {
     std::vector<const float*> elements;
+    elements.reserve(node.inputs.size());
     for (const ValueId id : node.inputs) {
       elements.push_back(is_parameter(id) ? constants_.find(graph_.values[id].name) : nullptr);
     }

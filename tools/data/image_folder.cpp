@@ -102,7 +102,9 @@ Diagnostic differing_classes(const std::string& folder, const std::string& other
   }
   for (const std::string& name : expected) {
     if (std::find(found.begin(), found.end(), name) == found.end()) {
-      return file_error(folder, "lacks the class \"" + name + "\" of " + other);
+      std::string message = "lacks the class \"";
+      message.append(name).append("\" of ").append(other);
+      return file_error(folder, message);
     }
   }
   return file_error(folder, "has other classes than " + other);

@@ -90,7 +90,7 @@ class Painter {
       for (int64_t c = 0; c < set_.channels; ++c) {
         const double value = colors[static_cast<size_t>(c)][shape >= 0 ? 1 : 0] +
                              options_.noise * draw_normal(engine);
-        pixels[c * area + i] = static_cast<uint8_t>(std::clamp(value, 0.0, 1.0) * 255 + 0.5);
+        pixels[c * area + i] = static_cast<uint8_t>(std::lround(std::clamp(value, 0.0, 1.0) * 255));
       }
       if (of_pixels_) labels[i] = static_cast<int32_t>(shape + 1);
     }
@@ -193,12 +193,12 @@ Result<Synthetic> parse_synthetic(const std::string& text) {
       return unknown;
     }
     if (good) continue;
-    return file_error(path, key +
-                                (key == "noise"     ? ": expected a number from 0 to 1"
-                                 : key == "classes" ? ": expected an integer from 2 to 100"
-                                 : key == "seed"    ? ": expected an integer of at least 0"
-                                                    : ": expected an integer of at least 1") +
-                                ", found \"" + value + "\"");
+    std::string message = key;
+    message.append(key == "noise"     ? ": expected a number from 0 to 1"
+                   : key == "classes" ? ": expected an integer from 2 to 100"
+                   : key == "seed"    ? ": expected an integer of at least 0"
+                                      : ": expected an integer of at least 1");
+    return file_error(path, message.append(", found \"").append(value).append("\""));
   }
   return options;
 }
