@@ -30,7 +30,7 @@ void for_each_index(const Shape& shape,
 [[nodiscard]] int64_t broadcast_position(const Shape& shape, const std::vector<int64_t>& index);
 // The elements at those places of the source.
 [[nodiscard]] KnownTensor gathered(
-    const KnownTensor& source, Shape shape,
+    const KnownTensor& source, const Shape& shape,
     const std::function<int64_t(const std::vector<int64_t>&)>& position_of);
 
 }  // namespace cnnc
