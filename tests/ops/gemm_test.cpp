@@ -33,6 +33,7 @@ TEST_CASE("Gemm of known values", "[gemm]") {
 
 TEST_CASE("Gemm and its gradients compute what its reference computes", "[gemm][gradient]") {
   const std::vector<Shape> addends = {{}, {4}, {1}, {1, 4}, {3, 1}, {3, 4}};
+  Lowerings lowerings;
   for (size_t i = 0; i < addends.size(); ++i) {
     for (int form = 0; form < 4; ++form) {
       const bool ta = form % 2 == 1, tb = form / 2 == 1;
@@ -42,10 +43,11 @@ TEST_CASE("Gemm and its gradients compute what its reference computes", "[gemm][
                                        random_tensor(tb ? Shape{4, 2} : Shape{2, 4}, random)};
       operands.emplace_back(addends[i].empty() ? absent() : random_tensor(addends[i], random));
       const Attrs attrs = with(ta, tb, form == 0 ? 1 : 0.5, form == 1 ? 1 : -2);
-      check_lowering("Gemm", attrs, operands);
-      check_gradient("Gemm", attrs, operands);
+      lowerings.add("Gemm", attrs, operands);
+      if ((static_cast<int>(i) + form) % 4 == 0) check_gradient("Gemm", attrs, operands);
     }
   }
+  lowerings.check();
 }
 
 TEST_CASE("Gemm by a parameter is a linear layer", "[gemm]") {

@@ -18,20 +18,27 @@ struct SingleNode {
   GivenValues given;
 };
 
-SingleNode single_node(const std::string& op, const Attrs& attrs,
-                       const std::vector<Operand>& inputs) {
-  SingleNode result;
+// Adds a node that reads inputs, which have these values.
+std::vector<ValueId> add_node(Graph& graph, GivenValues& given, const std::string& op,
+                              const Attrs& attrs, const std::vector<Operand>& inputs,
+                              const std::string& name) {
   std::vector<ValueId> ids;
   for (const Operand& operand : inputs) {
     if (operand.value.shape.empty()) {
       ids.push_back(kNoValue);
       continue;
     }
-    ids.push_back(result.graph.add_input("input" + std::to_string(ids.size()),
-                                         {operand.dtype, operand.value.shape}));
-    result.given[ids.back()] = operand.value;
+    ids.push_back(graph.add_input(name + ".input" + std::to_string(ids.size()),
+                                  {operand.dtype, operand.value.shape}));
+    given[ids.back()] = operand.value;
   }
-  result.graph.outputs = result.graph.add(op, "node", attrs, ids);
+  return graph.add(op, name, attrs, ids);
+}
+
+SingleNode single_node(const std::string& op, const Attrs& attrs,
+                       const std::vector<Operand>& inputs) {
+  SingleNode result;
+  result.graph.outputs = add_node(result.graph, result.given, op, attrs, inputs, "node");
   return result;
 }
 
@@ -304,6 +311,28 @@ void check_lowering(const std::string& op, const Attrs& attrs, const std::vector
   const std::vector<ReferenceTensor> found = run_compiled(op, attrs, inputs, options);
   REQUIRE(found.size() == wanted.size());
   for (size_t i = 0; i < wanted.size(); ++i) check_equal(found[i], wanted[i], tolerance);
+}
+
+void Lowerings::add(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs) {
+  std::string text = op;
+  for (const Operand& operand : inputs) text += " " + to_string(operand.value.shape);
+  for (const auto& [name, value] : attrs.all()) text += ", " + name + " = " + to_string(value);
+  const std::string name = "node" + std::to_string(graph_.nodes.size());
+  for (ValueId id : add_node(graph_, given_, op, attrs, inputs, name)) {
+    graph_.outputs.push_back(id);
+    texts_.push_back(text);
+  }
+}
+
+void Lowerings::check(double tolerance) const {
+  const std::vector<ReferenceTensor> wanted = interpret(graph_, given_);
+  const std::vector<ReferenceTensor> found =
+      compiled_or_failed("nodes", expand_layers(graph_), given_, {});
+  REQUIRE(found.size() == texts_.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    INFO(texts_[i]);
+    check_equal(found[i], wanted[graph_.outputs[i]], tolerance);
+  }
 }
 
 void check_gradient(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,

@@ -69,6 +69,17 @@ struct CompileOptions {
 // Checks that both agree within `tolerance` times the larger of 1 and the value's magnitude.
 void check_lowering(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,
                     const CompileOptions& options = {}, double tolerance = 1e-5);
+// The same for many nodes, which one pipeline computes: compilation takes most of a test's time.
+class Lowerings {
+ public:
+  void add(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs);
+  void check(double tolerance = 1e-5) const;
+
+ private:
+  Graph graph_;
+  GivenValues given_;
+  std::vector<std::string> texts_;  // of each output's node
+};
 void check_equal(const ReferenceTensor& found, const ReferenceTensor& wanted, double tolerance);
 
 // Checks the gradient of sum(output 0 * random numbers) with respect to every f32 input that is

@@ -53,14 +53,16 @@ TEST_CASE("MatMul and its gradients compute what its reference computes", "[mat_
       {{2, 1, 2, 2, 2}, {1, 3, 1, 2, 2}},
       {{1, 2, 1, 2, 2, 3}, {2, 1, 2, 1, 3, 1}},
   };
+  Lowerings lowerings;
   for (size_t i = 0; i < cases.size(); ++i) {
     INFO(to_string(cases[i].first) << " by " << to_string(cases[i].second) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     const std::vector<Operand> operands = {random_tensor(cases[i].first, random),
                                            random_tensor(cases[i].second, random)};
-    check_lowering("MatMul", {}, operands);
+    lowerings.add("MatMul", {}, operands);
     check_gradient("MatMul", {}, operands);
   }
+  lowerings.check();
 }
 
 }  // namespace cnnc
