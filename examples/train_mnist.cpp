@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tools/data/batches.h"
+#include "tools/data/idx.h"
 
 namespace {
 
