@@ -112,14 +112,14 @@ struct OpDef {
   // Traits that depend on attributes and shapes. Null: none.
   uint32_t (*more_traits)(const Attrs&, const std::vector<Type>& inputs) = nullptr;
   void (*lower)(Lowering&) = nullptr;
-  // Null: kernels compute the node. Else there is no `lower`: appends nodes that compute what it
-  // does and returns their values, one for each output.
+  // Of ops without `lower` whose gradient is a rule of their own: once a graph is differentiated,
+  // appends nodes that compute the same and returns their values, one for each output.
   std::vector<ValueId> (*decompose)(Graph&, const Node&) = nullptr;
   // Null: not differentiable.
   std::vector<ValueId> (*gradient)(GradientArgs&) = nullptr;
   void (*reference)(ReferenceArgs&) = nullptr;
-  // A layer that other ops compute: appends them to the graph, and returns what stands for each
-  // output of the node; nothing where the op computes this node itself. Null: it always does.
+  // A layer that other ops compute, gradients and all: appends them and returns what stands for
+  // each output, before anything else; nothing where the op computes this node. Null: it does.
   std::vector<ValueId> (*expand)(Graph&, const Node&) = nullptr;
   // From the elements of its parameters, null where absent, in the order of `inputs`. Null: the
   // layer is something else.

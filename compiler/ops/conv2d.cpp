@@ -268,20 +268,11 @@ int64_t flops_weight_grad(const Attrs&, const std::vector<Type>& inputs,
 int64_t output_channel(const Attrs&, const Shape&, const Shape&, int64_t i, int64_t) { return i; }
 
 OpDef make_conv2d() noexcept {
-  OpDef op;
-  op.name = "Conv2d";
-  op.role = OpRole::layer;
-  op.doc = "2-D convolution (cross-correlation) of [N, C, H, W]";
-  op.attrs = conv_layer_attrs(2);
-  op.inputs = {input("input"), parameter_input("weight"), optional_parameter_input("bias")};
-  op.outputs = {"output"};
+  OpDef op = conv_record(2, "Conv2d", "2-D convolution (cross-correlation) of [N, C, H, W]");
   op.traits = kAnchor;
   op.schedule = "conv";
-  op.infer = infer_conv;
-  op.parameters = conv_parameters;
   op.lower = lower;
   op.gradient = gradient;
-  op.reference = reference_conv;
   op.output_channel = output_channel;
   op.flops = flops;
   return op;

@@ -6,14 +6,6 @@
 namespace cnnc {
 namespace {
 
-OpDef make_layer() noexcept {
-  OpDef op;
-  op.role = OpRole::layer;
-  op.inputs = {input("input"), parameter_input("weight"), optional_parameter_input("bias")};
-  op.outputs = {"output"};
-  return op;
-}
-
 // [N, C, D, H, W] as [N, C * D, H, W].
 Shape with_joined_depth(const Shape& shape) {
   return {shape[0], shape[1] * shape[2], shape[3], shape[4]};
@@ -70,26 +62,16 @@ std::vector<ValueId> expand_conv_transpose3d(Graph& graph, const Node& node) {
 }
 
 OpDef make_conv3d() noexcept {
-  OpDef op = make_layer();
-  op.name = "Conv3d";
-  op.doc = "3-D convolution (cross-correlation) of [N, C, D, H, W]";
-  op.attrs = conv_layer_attrs(3);
-  op.infer = infer_conv;
-  op.parameters = conv_parameters;
+  OpDef op = conv_record(3, "Conv3d", "3-D convolution (cross-correlation) of [N, C, D, H, W]");
   op.expand = expand_conv3d;
-  op.reference = reference_conv;
   return op;
 }
 
 OpDef make_conv_transpose3d() noexcept {
-  OpDef op = make_layer();
-  op.name = "ConvTranspose3d";
-  op.doc = "Transposed 3-D convolution of [N, C, D, H, W], such as for upsampling";
-  op.attrs = conv_transpose_layer_attrs(3);
-  op.infer = infer_conv_transpose;
-  op.parameters = conv_transpose_parameters;
+  OpDef op = conv_transpose_record(
+      3, "ConvTranspose3d",
+      "Transposed 3-D convolution of [N, C, D, H, W], such as for upsampling");
   op.expand = expand_conv_transpose3d;
-  op.reference = reference_conv_transpose;
   return op;
 }
 

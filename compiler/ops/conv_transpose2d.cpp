@@ -53,20 +53,12 @@ int64_t output_channel(const Attrs& attrs, const Shape& weight, const Shape&, in
 }
 
 OpDef make_conv_transpose2d() noexcept {
-  OpDef op;
-  op.name = "ConvTranspose2d";
-  op.role = OpRole::layer;
-  op.doc = "Transposed 2-D convolution of [N, C, H, W], such as for upsampling";
-  op.attrs = conv_transpose_layer_attrs(2);
-  op.inputs = {input("input"), parameter_input("weight"), optional_parameter_input("bias")};
-  op.outputs = {"output"};
+  OpDef op = conv_transpose_record(
+      2, "ConvTranspose2d", "Transposed 2-D convolution of [N, C, H, W], such as for upsampling");
   op.traits = kAnchor;
   op.schedule = "conv";
-  op.infer = infer_conv_transpose;
-  op.parameters = conv_transpose_parameters;
   op.lower = lower;
   op.gradient = gradient;
-  op.reference = reference_conv_transpose;
   op.output_channel = output_channel;
   op.flops = flops;
   return op;

@@ -232,4 +232,27 @@ void reference_conv_transpose(ReferenceArgs& args) {
       [&](int64_t i, int64_t w, int64_t o) { output.data[o] += weight.data[w] * input.data[i]; });
 }
 
+OpDef conv_record(size_t axes, const char* name, const char* doc) noexcept {
+  OpDef op;
+  op.name = name;
+  op.role = OpRole::layer;
+  op.doc = doc;
+  op.attrs = conv_layer_attrs(axes);
+  op.inputs = {input("input"), parameter_input("weight"), optional_parameter_input("bias")};
+  op.outputs = {"output"};
+  op.infer = infer_conv;
+  op.parameters = conv_parameters;
+  op.reference = reference_conv;
+  return op;
+}
+
+OpDef conv_transpose_record(size_t axes, const char* name, const char* doc) noexcept {
+  OpDef op = conv_record(axes, name, doc);
+  op.attrs = conv_transpose_layer_attrs(axes);
+  op.infer = infer_conv_transpose;
+  op.parameters = conv_transpose_parameters;
+  op.reference = reference_conv_transpose;
+  return op;
+}
+
 }  // namespace cnnc

@@ -31,6 +31,10 @@ namespace cnnc {
 void reference_conv(ReferenceArgs& args);
 void reference_conv_transpose(ReferenceArgs& args);
 
+// Records of layers with all of these; how they are computed is to be added.
+[[nodiscard]] OpDef conv_record(size_t axes, const char* name, const char* doc) noexcept;
+[[nodiscard]] OpDef conv_transpose_record(size_t axes, const char* name, const char* doc) noexcept;
+
 // Calls visit(output, weight, input) for every product of the convolution of `in` to `out`
 // channels, with row-major indices of elements.
 template <class Visit>

@@ -6,20 +6,8 @@
 namespace cnnc {
 namespace {
 
-OpDef make_pool(const char* name, const char* doc, std::vector<AttrSpec> attrs) noexcept {
-  OpDef op;
-  op.name = name;
-  op.role = OpRole::layer;
-  op.doc = doc;
-  op.attrs = std::move(attrs);
-  op.inputs = {input("input")};
-  op.outputs = {"output"};
-  op.infer = infer_pool;
-  return op;
-}
-
 OpDef make_max_pool1d() noexcept {
-  OpDef op = make_pool("MaxPool1d", "Maximum over windows of [N, C, L]", max_pool_attrs(1));
+  OpDef op = pool_record("MaxPool1d", "Maximum over windows of [N, C, L]", max_pool_attrs(1));
   op.expand = [](Graph& graph, const Node& node) {
     return expand_to_rows(graph, node, "MaxPool2d");
   };
@@ -28,7 +16,7 @@ OpDef make_max_pool1d() noexcept {
 }
 
 OpDef make_avg_pool1d() noexcept {
-  OpDef op = make_pool("AvgPool1d", "Mean of windows of [N, C, L]", avg_pool_attrs(1));
+  OpDef op = pool_record("AvgPool1d", "Mean of windows of [N, C, L]", avg_pool_attrs(1));
   op.expand = [](Graph& graph, const Node& node) {
     return expand_to_rows(graph, node, "AvgPool2d");
   };
@@ -37,9 +25,9 @@ OpDef make_avg_pool1d() noexcept {
 }
 
 OpDef make_adaptive_max_pool1d() noexcept {
-  OpDef op = make_pool("AdaptiveMaxPool1d",
-                       "Maximum over as many windows of [N, C, L] as output_size says; 1: global",
-                       adaptive_attrs(1));
+  OpDef op = pool_record("AdaptiveMaxPool1d",
+                         "Maximum over as many windows of [N, C, L] as output_size says; 1: global",
+                         adaptive_attrs(1));
   op.infer = infer_adaptive;
   op.expand = [](Graph& graph, const Node& node) {
     return expand_to_rows(graph, node, "AdaptiveMaxPool2d");
@@ -49,9 +37,9 @@ OpDef make_adaptive_max_pool1d() noexcept {
 }
 
 OpDef make_adaptive_avg_pool1d() noexcept {
-  OpDef op = make_pool("AdaptiveAvgPool1d",
-                       "Mean of as many windows of [N, C, L] as output_size says; 1: global",
-                       adaptive_attrs(1));
+  OpDef op = pool_record("AdaptiveAvgPool1d",
+                         "Mean of as many windows of [N, C, L] as output_size says; 1: global",
+                         adaptive_attrs(1));
   op.infer = infer_adaptive;
   op.expand = [](Graph& graph, const Node& node) {
     return expand_to_rows(graph, node, "AdaptiveAvgPool2d");

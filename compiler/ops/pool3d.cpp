@@ -53,37 +53,25 @@ std::vector<ValueId> expand_adaptive(Graph& graph, const Node& node, const std::
   return pool_twice(graph, node, op, slice, depth);
 }
 
-OpDef make_pool(const char* name, const char* doc, std::vector<AttrSpec> attrs) noexcept {
-  OpDef op;
-  op.name = name;
-  op.role = OpRole::layer;
-  op.doc = doc;
-  op.attrs = std::move(attrs);
-  op.inputs = {input("input")};
-  op.outputs = {"output"};
-  op.infer = infer_pool;
-  return op;
-}
-
 OpDef make_max_pool3d() noexcept {
-  OpDef op = make_pool("MaxPool3d", "Maximum over windows of [N, C, D, H, W]", max_pool_attrs(3));
+  OpDef op = pool_record("MaxPool3d", "Maximum over windows of [N, C, D, H, W]", max_pool_attrs(3));
   op.expand = expand_max;
   op.reference = reference_max_pool;
   return op;
 }
 
 OpDef make_avg_pool3d() noexcept {
-  OpDef op = make_pool("AvgPool3d", "Mean of windows of [N, C, D, H, W]", avg_pool_attrs(3));
+  OpDef op = pool_record("AvgPool3d", "Mean of windows of [N, C, D, H, W]", avg_pool_attrs(3));
   op.expand = expand_avg;
   op.reference = reference_avg_pool;
   return op;
 }
 
 OpDef make_adaptive_max_pool3d() noexcept {
-  OpDef op = make_pool("AdaptiveMaxPool3d",
-                       "Maximum over as many windows of [N, C, D, H, W] as output_size says; "
-                       "1: global",
-                       adaptive_attrs(3));
+  OpDef op = pool_record("AdaptiveMaxPool3d",
+                         "Maximum over as many windows of [N, C, D, H, W] as output_size says; "
+                         "1: global",
+                         adaptive_attrs(3));
   op.infer = infer_adaptive;
   op.expand = [](Graph& graph, const Node& node) {
     return expand_adaptive(graph, node, "AdaptiveMaxPool2d");
@@ -93,9 +81,10 @@ OpDef make_adaptive_max_pool3d() noexcept {
 }
 
 OpDef make_adaptive_avg_pool3d() noexcept {
-  OpDef op = make_pool("AdaptiveAvgPool3d",
-                       "Mean of as many windows of [N, C, D, H, W] as output_size says; 1: global",
-                       adaptive_attrs(3));
+  OpDef op =
+      pool_record("AdaptiveAvgPool3d",
+                  "Mean of as many windows of [N, C, D, H, W] as output_size says; 1: global",
+                  adaptive_attrs(3));
   op.infer = infer_adaptive;
   op.expand = [](Graph& graph, const Node& node) {
     return expand_adaptive(graph, node, "AdaptiveAvgPool2d");

@@ -262,4 +262,16 @@ void reference_adaptive_avg_pool(ReferenceArgs& args) {
   for (size_t o = 0; o < counts.size(); ++o) output.data[o] /= static_cast<double>(counts[o]);
 }
 
+OpDef pool_record(const char* name, const char* doc, std::vector<AttrSpec> attrs) noexcept {
+  OpDef op;
+  op.name = name;
+  op.role = OpRole::layer;
+  op.doc = doc;
+  op.attrs = std::move(attrs);
+  op.inputs = {input("input")};
+  op.outputs = {"output"};
+  op.infer = infer_pool;
+  return op;
+}
+
 }  // namespace cnnc

@@ -42,4 +42,8 @@ void reference_avg_pool(ReferenceArgs& args);
 void reference_adaptive_max_pool(ReferenceArgs& args);
 void reference_adaptive_avg_pool(ReferenceArgs& args);
 
+// A record of a layer with infer_pool; how it is computed is to be added.
+[[nodiscard]] OpDef pool_record(const char* name, const char* doc,
+                                std::vector<AttrSpec> attrs) noexcept;
+
 }  // namespace cnnc

@@ -26,6 +26,7 @@ TEST_CASE("Every record is complete", "[ops]") {
     CHECK(!op->outputs.empty());
     CHECK(op->infer != nullptr);
     CHECK((op->lower || op->expand || op->decompose));
+    CHECK_FALSE((op->lower && op->decompose));
     CHECK(op->reference != nullptr);
     const bool has_parameters = std::any_of(op->inputs.begin(), op->inputs.end(),
                                             [](const OpInput& input) { return input.parameter; });
@@ -36,6 +37,7 @@ TEST_CASE("Every record is complete", "[ops]") {
     // What a description can name can be trained through.
     if (op->role == OpRole::layer || op->role == OpRole::loss) {
       CHECK((op->gradient != nullptr || op->expand != nullptr));
+      if (op->decompose) CHECK(op->gradient != nullptr);
     }
   }
 }
