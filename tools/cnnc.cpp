@@ -30,7 +30,7 @@ constexpr const char* kExamples = R"(Examples:
   cnnc mnist.json --explain --measure                         how, and how fast that is here
   cnnc mnist.json --train -o mnist_train.o                    the training step, for applications
   cnnc resnet50.onnx -o resnet50.o                            an ONNX model and its weights
-  cnnc mnist.json -w mnist.safetensors --emit=onnx -o mnist.onnx
+  cnnc export mnist.json -w mnist.safetensors -o mnist.onnx   the same as cnnc --emit=onnx
 
 An application includes mnist.h and is linked with the object and the runtime:
   cc app.c mnist.o libcnnc_runtime.a -lpthread -lm
@@ -448,7 +448,9 @@ int run(int argc, const char* const* argv) {
       "cnnc");
   Options options;
   declare(app, options);
-  if (const std::optional<int> ended = cli::parse_command_line(app, argc, argv)) return *ended;
+  std::vector<const char*> words(argv, argv + argc);
+  if (argc > 1 && words[1] == std::string("export")) words[1] = "--emit=onnx";
+  if (const auto ended = cli::parse_command_line(app, argc, words.data())) return *ended;
   if (options.list_layers || options.print_schema) {
     const Status printed = cli::print_text((options.list_layers ? layer_table() : "") +
                                            (options.print_schema ? model_schema() : ""));

@@ -221,9 +221,9 @@ class Bench {
     const Result<Workload> weights = Workload::inference(model, batch, target_);
     if (!weights) return weights.diagnostics();
     return compile_time("compile_infer", batch, [&]() -> Result<Blueprint> {
-      Result<Graph> graph = inference_graph(model, batch);
-      if (!graph) return graph.diagnostics();
-      return weights->blueprint(make_plan(std::move(*graph), {}), target_);
+      const Result<Plan> plan = Workload::inference_plan(model, batch);
+      if (!plan) return plan.diagnostics();
+      return weights->blueprint(*plan, target_);
     });
   }
 
@@ -240,7 +240,8 @@ int run(int argc, char** argv) {
   app.add_option("what", options.what, "peak, train, infer, kernels or compile")
       ->check(CLI::IsMember(benches))
       ->option_text(" ");
-  app.add_option("--model", options.model, "description of the network (models/mnist_cnn.json)")
+  app.add_option("--model", options.model,
+                 "network, a description or .onnx (models/mnist_cnn.json)")
       ->option_text("FILE");
   app.add_option("--batch", options.batch,
                  "images of a call (the description's or the problem's; 1 for inference)")

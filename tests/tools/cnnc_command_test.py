@@ -277,7 +277,7 @@ class CnncCommand(CommandTest):
 
     def test_onnx_in_and_out(self):
         model = self.model()
-        self.run_command(CNNC, model, "--init-weights", "3", "--emit=onnx", "-o", "tiny.onnx")
+        self.run_command(CNNC, "export", model, "--init-weights", "3", "-o", "tiny.onnx")
         out, _ = self.run_command(CNNC, "tiny.onnx", "--emit=graph")
         self.assertIn("Conv2d", out)
         self.run_command(CNNC, "tiny.onnx", "--batch", "1,4", "-o", "net.o")

@@ -92,21 +92,26 @@ Result<Workload> Workload::training(const ModelDescription& model, const KernelT
                   kTrainingPlan.layout, model.batch_size, target);
 }
 
-Result<Workload> Workload::inference(const ModelDescription& model, int64_t batch,
-                                     const KernelTarget& target) {
+Result<Plan> Workload::inference_plan(const ModelDescription& model, int64_t batch) {
   const Result<Graph> written = build_graph(model, 1);
   if (!written) return written.diagnostics();
   int64_t most = 1;
   for (const Value& value : written->values) {
     if (value.kind == ValueKind::parameter) most = std::max(most, element_count(value.type.shape));
   }
-  // What is folded has the form of the weights; the values are drawn below all the same.
   const std::vector<float> ones(static_cast<size_t>(most), 1.F);
   ConstantTable constants([&](const std::string&) { return ones.data(); });
   Result<Graph> graph = inference_graph(model, batch, nullptr, &constants);
   if (!graph) return graph.diagnostics();
-  return Workload(c_identifier(model.name), "run", make_plan(std::move(*graph), kInferencePlan),
-                  kInferencePlan.layout, batch, target);
+  return make_plan(std::move(*graph), kInferencePlan);
+}
+
+Result<Workload> Workload::inference(const ModelDescription& model, int64_t batch,
+                                     const KernelTarget& target) {
+  Result<Plan> plan = inference_plan(model, batch);
+  if (!plan) return plan.diagnostics();
+  return Workload(c_identifier(model.name), "run", std::move(*plan), kInferencePlan.layout, batch,
+                  target);
 }
 
 Result<Workload> Workload::convolution(const ConvProblem& problem, Direction direction,
