@@ -1,4 +1,4 @@
-// One file per entry, named by the SHA-256 of its key: a header, then the object's bytes.
+// One file per entry, named by the SHA-256 of its key: the object's bytes, then a footer.
 // Tested by tests/codegen/object_cache_test.cpp.
 #include "compiler/codegen/object_cache.h"
 
@@ -32,8 +32,8 @@ namespace fs = std::filesystem;
 constexpr int64_t kMegabyte = int64_t{1} << 20;
 constexpr int64_t kDefaultMegabytes = 512;
 
-// What an entry starts with; numbers in the machine's byte order, as entries are its code.
-struct EntryHeader {
+// What an entry ends with; numbers in the machine's byte order, as entries are its code.
+struct EntryFooter {
   char magic[8] = {'c', 'n', 'n', 'c', '.', 'o', 'b', 'j'};
   uint64_t version = 1;
   uint64_t size = 0;  // of the object
@@ -49,19 +49,19 @@ std::string digest(std::string_view text) {
 }
 
 // The checksum finds damage; against forgery there is only the owner of the folder.
-EntryHeader header_of(const std::string& key_digest, std::string_view object) {
-  EntryHeader header;
-  header.size = object.size();
+EntryFooter footer_of(const std::string& key_digest, std::string_view object) {
+  EntryFooter footer;
+  footer.size = object.size();
   const llvm::XXH128_hash_t sum = llvm::xxh3_128bits(
       llvm::ArrayRef(reinterpret_cast<const uint8_t*>(object.data()), object.size()));
-  header.checksum[0] = sum.low64;
-  header.checksum[1] = sum.high64;
-  std::memcpy(header.key, key_digest.data(), sizeof header.key);
-  return header;
+  footer.checksum[0] = sum.low64;
+  footer.checksum[1] = sum.high64;
+  std::memcpy(footer.key, key_digest.data(), sizeof footer.key);
+  return footer;
 }
 
-std::string_view bytes_of(const EntryHeader& header) {
-  return {reinterpret_cast<const char*>(&header), sizeof header};
+std::string_view bytes_of(const EntryFooter& footer) {
+  return {reinterpret_cast<const char*>(&footer), sizeof footer};
 }
 
 std::string entry_path(const std::string& folder, const std::string& key_digest) {
@@ -160,12 +160,12 @@ std::optional<std::string> ObjectCache::find(const std::string& key) const {
   const std::string path = entry_path(folder_, key_digest);
   Result<std::string> entry = read_file(path);
   if (!entry) return std::nullopt;
-  if (entry->size() >= sizeof(EntryHeader)) {
-    const std::string_view object = std::string_view(*entry).substr(sizeof(EntryHeader));
-    const EntryHeader expected = header_of(key_digest, object);
-    if (std::string_view(*entry).substr(0, sizeof expected) == bytes_of(expected)) {
+  if (entry->size() >= sizeof(EntryFooter)) {
+    const size_t size = entry->size() - sizeof(EntryFooter);
+    const std::string_view all = *entry;
+    if (all.substr(size) == bytes_of(footer_of(key_digest, all.substr(0, size)))) {
       ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // used just now
-      entry->erase(0, sizeof expected);
+      entry->resize(size);
       return *std::move(entry);
     }
   }
@@ -174,14 +174,14 @@ std::optional<std::string> ObjectCache::find(const std::string& key) const {
 }
 
 void ObjectCache::store(const std::string& key, const std::string& bytes) const {
-  const int64_t size = static_cast<int64_t>(bytes.size() + sizeof(EntryHeader));
+  const int64_t size = static_cast<int64_t>(bytes.size() + sizeof(EntryFooter));
   if (!enabled() || size > size_limit_ || !make_folder(folder_)) return;
   const std::string key_digest = digest(key);
-  const EntryHeader header = header_of(key_digest, bytes);
+  const EntryFooter footer = footer_of(key_digest, bytes);
   std::string entry;
   entry.reserve(static_cast<size_t>(size));
-  entry += bytes_of(header);
   entry += bytes;
+  entry += bytes_of(footer);
   if (!write_file_atomically(entry_path(folder_, key_digest), entry)) return;
   trim(folder_, size_limit_);
 }

@@ -1,9 +1,8 @@
 #include "compiler/driver/object_source.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cstring>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -22,18 +21,25 @@ int thread_count(int asked) {
 
 namespace {
 
-// In the cache: the bound of the stack as a decimal number, a line feed, the object.
+// In the cache: the object, then the bound of the stack. The large part can stay where it is read.
 std::string to_entry(const ObjectCode& code) {
-  return std::to_string(code.stack_bytes) + "\n" + code.bytes;
+  const int64_t bound = code.stack_bytes;
+  std::string entry;
+  entry.reserve(code.bytes.size() + sizeof bound);
+  entry += code.bytes;
+  entry.append(reinterpret_cast<const char*>(&bound), sizeof bound);
+  return entry;
 }
 
-std::optional<ObjectCode> from_entry(const std::string& entry) {
+std::optional<ObjectCode> from_entry(std::string entry) {
+  int64_t bound = 0;
+  if (entry.size() < sizeof bound) return std::nullopt;
+  const size_t size = entry.size() - sizeof bound;
+  std::memcpy(&bound, entry.data() + size, sizeof bound);
+  entry.resize(size);
   ObjectCode code;
-  const char* begin = entry.data();
-  const char* end = begin + entry.size();
-  const auto [stop, failure] = std::from_chars(begin, end, code.stack_bytes);
-  if (failure != std::errc() || stop == end || *stop != '\n') return std::nullopt;
-  code.bytes.assign(stop + 1, end);
+  code.stack_bytes = bound;
+  code.bytes = std::move(entry);
   return code;
 }
 
@@ -45,8 +51,8 @@ Result<ObjectCode> object_code(const Blueprint& blueprint, int threads, bool use
   const ObjectCache cache = use_cache ? ObjectCache::from_environment() : ObjectCache("", 0);
   const std::string key = cache.enabled() ? blueprint.key() : std::string();
   if (cache.enabled()) {
-    if (const std::optional<std::string> found = cache.find(key)) {
-      if (std::optional<ObjectCode> code = from_entry(*found)) return *std::move(code);
+    if (std::optional<std::string> found = cache.find(key)) {
+      if (std::optional<ObjectCode> code = from_entry(*std::move(found))) return *std::move(code);
     }
   }
   Result<ObjectCode> code = blueprint.compile_object(thread_count(threads));

@@ -162,12 +162,8 @@ void fold_constant_of_shape(OnnxNode& node) {
   const KnownTensorPtr value = node.tensor("value");
   const std::vector<int64_t> shape = node.known_integers(0);
   if (element_count(shape) >= (int64_t{1} << 31)) refuse("makes a tensor that is too large");
-  KnownTensor result(value ? value->type() : ElementType::f32, shape);
-  if (value) {
-    const Number element = value->at(0);
-    for (int64_t i = 0; i < result.count(); ++i) result.set(i, element);
-  }
-  node.set_output(0, std::move(result));
+  node.set_output(0, value ? KnownTensor::filled(value->type(), shape, value->at(0))
+                           : KnownTensor(ElementType::f32, shape));
 }
 
 void fold_non_zero(OnnxNode& node) {

@@ -217,6 +217,15 @@ KnownTensor KnownTensor::integers(const std::vector<int64_t>& elements) {
   return result;
 }
 
+KnownTensor KnownTensor::filled(ElementType type, Shape shape, Number value) {
+  const KnownTensor one = scalar(type, value);
+  KnownTensor result(type, std::move(shape));
+  for (float& element : result.floats_) element = one.floats_[0];
+  for (double& element : result.doubles_) element = one.doubles_[0];
+  for (int64_t& element : result.integers_) element = one.integers_[0];
+  return result;
+}
+
 KnownTensor KnownTensor::scalar(ElementType type, Number value) {
   KnownTensor result(type, {});
   result.set(0, value);

@@ -32,6 +32,7 @@ class KnownTensor {
   // All elements are zero.
   KnownTensor(ElementType type, Shape shape);
   static KnownTensor integers(const std::vector<int64_t>& elements);  // i64, of rank 1
+  static KnownTensor filled(ElementType type, Shape shape, Number value);
   static KnownTensor scalar(ElementType type, Number value);
 
   [[nodiscard]] ElementType type() const { return type_; }
