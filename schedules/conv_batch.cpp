@@ -3,8 +3,9 @@
 //
 //   Params: a output channels x b vectors of the batch in registers; stages_input: a block of the
 //   input is on the stack, what rows x columns of the result need; tasks. Depthwise convolutions
-//   have columns pixels x b vectors in registers. Stage: "accumulator", reduced over (tap x, tap y,
-//   channel), or (channel) for linear layers.
+//   have columns pixels x b vectors in registers. Stages: "accumulator", reduced over (tap x, tap
+//   y, channel), or (channel) for linear layers; with packs_weights "packed" (channel of a tile,
+//   tap x, tap y, channel of the reduction, tile), in scratch memory.
 //
 // The reduction keeps its taps innermost and its channels outermost. Padding taps are skipped by
 // the predicate of the reduction, which is uniform over the vector. The gradient of a strided
@@ -129,7 +130,21 @@ int64_t most_weight_rows(const Problem& p) {
   return places * std::max<int64_t>(1, p.machine.l1_bytes / kPage - 1);
 }
 
+// Whether weights can be copied, and are worth it: each tile of channels reads its own in one
+// stream, where those of an input gradient lie a row of the weights apart.
+bool packs_weights(const Problem& p) {
+  constexpr int64_t kLeastTiles = 16;  // of pixels and images that share the copy
+  return p.rank == 4 && p.groups == 1 &&
+         p.c * p.reduce_c * p.reduce_h * p.reduce_w * 4 > p.machine.l1_bytes &&
+         p.h * p.w * p.n / p.machine.lanes >= kLeastTiles;
+}
+
 void complete(const Problem& p, Params& params) {
+  params.packs_weights = packs_weights(p);
+  if (params.packs_weights) {
+    params.scratch = {params.a, p.reduce_w, p.reduce_h, p.reduce_c,
+                      (p.c + params.a - 1) / params.a};
+  }
   params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
   const int64_t channels = p.c / p.groups;
   const int64_t vectors = p.n / p.machine.lanes;
@@ -231,7 +246,8 @@ Params choose_conv_batch(const Problem& problem) {
   params.schedule = "conv_batch";
   params.a = tile.a;
   params.b = tile.b;
-  if (const int64_t most = most_weight_rows(problem); params.a > most) {
+  const int64_t most = packs_weights(problem) ? params.a : most_weight_rows(problem);
+  if (params.a > most) {
     const int64_t tiles = (group_channels + most - 1) / most;
     params.a = (group_channels + tiles - 1) / tiles;
   }
@@ -316,12 +332,18 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
         .split(d.x, xq, xp, static_cast<int>(phases_w), kGuard);
   }
   const int64_t result_rows = (problem.result_h + phases_h - 1) / phases_h;
-  const bool channels_outside = spatial && !params.stages_input && result_rows * batch_chunks < 4;
   // Rows of the input that stay in the second-level cache are read and written channel by channel,
   // so that few streams are under way at a time.
-  const int64_t row_bytes =
-      problem.reduce_h * problem.input_w * problem.reduce_c * params.b * lanes * 4;
+  const int64_t pixel_bytes = problem.reduce_c * params.b * lanes * 4;
+  const int64_t row_bytes = problem.reduce_h * problem.input_w * pixel_bytes;
   const bool rows_inside = spatial && !pooled && row_bytes <= problem.machine.l2_bytes / 2;
+  // Where they do not stay, all weights would pass by for each pixel. A small image without gaps
+  // passes by for each tile of channels instead.
+  const bool is_small = batch_chunks == 1 && problem.input_h * problem.input_w * pixel_bytes <=
+                                                 2 * problem.machine.l2_bytes;
+  const bool few_rows = result_rows * batch_chunks < 4;
+  const bool channels_outside = spatial && !params.stages_input &&
+                                (few_rows || (params.packs_weights && !rows_inside && is_small));
 
   // From the innermost loop to the outermost: the register tile, the phases, the rest.
   const auto order_loops = [&](const std::vector<Var>& rest) {
@@ -385,6 +407,14 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   for (const Halide::RVar& r : accumulator.rvars()) order.emplace_back(r);
   accumulator.update().reorder(order).vectorize(d.n, lanes).unroll(d.n).unroll(d.c);
   if (phases) accumulator.update().unroll(accumulator.rvars()[0]).unroll(accumulator.rvars()[1]);
+
+  if (params.packs_weights) {
+    Halide::Func packed = funcs.stages.at("packed");
+    const std::vector<Var> p = packed.args();
+    packed.compute_root().reorder(p[1], p[2], p[0], p[3], p[4]);
+    if (params.tasks > 1) packed.parallel(p[4]);
+    funcs.scratch = packed;
+  }
 
   if (params.stages_input) {
     funcs.staged.compute_at(result, task)

@@ -42,7 +42,7 @@ bool whole_panels(const Problem& p, int64_t panel) { return !depthwise(p) || p.c
 // all panels pass over it; 0: the image is small.
 int64_t rows_of_block(const Problem& p, int64_t panels) {
   const int64_t row = p.input_w * p.reduce_c * p.groups * 4;
-  const int64_t budget = p.machine.l2_bytes / 2;
+  const int64_t budget = p.machine.l2_bytes * 3 / 8;  // beside panels and results
   if (panels == 1 || single_pixel(p) || depthwise(p) || p.input_h * row <= budget) return 0;
   const int64_t halo = (p.reduce_h - 1) * p.dilation_h;
   int64_t rows = 1;

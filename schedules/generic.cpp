@@ -1,5 +1,6 @@
 // Any kernel: right for every shape, vectorised over the innermost dimension, parallel over the
-// outermost.
+// outermost. Channels that are innermost but too few for a vector are unrolled inside vectors of
+// columns, whose stores Halide interleaves.
 //
 //   Params: tasks.
 //   An anchor's accumulator is computed per vector of the result, and so is any other stage with an
@@ -160,6 +161,10 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
     schedule_range(result, i, vector, lanes, params.tasks > 1);
   }
   if (result.has_update_definition()) return;
+  const Var channel("c");
+  const bool unrolls_channels = !batch && !anchored && funcs.stages.empty() && problem.c < lanes &&
+                                problem.result_w >= lanes && vector.name() == channel.name();
+  if (unrolls_channels) vector = Var("x");
 
   result.split(vector, outer, inner, lanes, kGuard).vectorize(inner);
   // Batch innermost: the vectors of the batch are the outermost loop where stages wait for it, and
@@ -168,11 +173,16 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   std::vector<Var> others, had_by_all;
   for (const Var& argument : arguments) {
     if (argument.name() == vector.name()) continue;
+    if (unrolls_channels && argument.name() == channel.name()) continue;
     const bool is_outer = vectors_outside && !is_lacking(funcs.stages, argument);
     (is_outer ? had_by_all : others).push_back(argument);
   }
   others.insert(others.end(), had_by_all.begin(), had_by_all.end());
   std::vector<Halide::VarOrRVar> order = {inner};
+  if (unrolls_channels) {
+    result.bound(channel, 0, static_cast<int>(problem.c)).unroll(channel);
+    order.emplace_back(channel);
+  }
   if (!vectors_outside) order.emplace_back(outer);
   for (const Var& other : others) order.emplace_back(other);
   if (vectors_outside) order.emplace_back(outer);

@@ -46,6 +46,7 @@ std::string to_string(const Params& params) {
   if (params.band_rows > 0) text += "/" + std::to_string(params.band_rows);
   if (params.columns > 0) text += " columns " + std::to_string(params.columns);
   if (params.stages_input) text += " staged";
+  if (params.packs_weights) text += " packed";
   return text;
 }
 

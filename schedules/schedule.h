@@ -29,6 +29,7 @@ struct Problem {
 
   // The anchor's result: [n, c, h, w] for activations, [n, c, h, w] = [Cout, Cin, KH, KW] for
   // weight gradients; rank 2 has h = w = 1. Of products of matrices, its dimensions in order.
+  // Without a family, c is of the kernel's result.
   int64_t rank = 4;
   int64_t n = 1, c = 1, h = 1, w = 1;
   // What is summed per element of it: channels of a group, taps (of adaptive pooling, the most of a
@@ -63,6 +64,7 @@ struct Params {
   int64_t block_c = 0;            // channels of a block: of the result ...
   int64_t block_n = 0;            // ... and, of weight gradients, of outputs
   bool stages_input = false;      // keeps a block of the anchor's input on the stack
+  bool packs_weights = false;     // first copies weights in the order in which tiles read them
   int64_t tasks = 1;              // iterations of the parallel loop; 1: serial
   std::vector<int64_t> scratch;   // extents of the Func in KernelFuncs::scratch; empty: none
   double predicted = 0;           // share of the FMA peak that a rule's model expects; 0: no model

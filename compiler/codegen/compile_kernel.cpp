@@ -64,6 +64,27 @@ Func clamped(const Func& image, const Shape& shape) {
   return result;
 }
 
+// The weights of a convolution in the order in which tiles of `width` output channels read them:
+// (channel of the tile, tap x, tap y, channel of the reduction, tile).
+Func packed_weights(const Func& weight, bool outputs_second, int64_t width, int64_t outputs) {
+  const Halide::Var ci("ci"), x("x"), y("y"), r("r"), co("co");
+  const Expr channel =
+      Halide::min(co * static_cast<int>(width) + ci, static_cast<int>(outputs) - 1);
+  Func packed("packed");
+  packed(ci, x, y, r, co) = outputs_second ? weight(x, y, channel, r) : weight(x, y, r, channel);
+  return packed;
+}
+
+// The weights, read from where they are packed.
+Func unpacked_weights(const Func& packed, bool outputs_second, int64_t width) {
+  const std::vector<Halide::Var> v = variables(4);
+  const auto [in, out] = outputs_second ? std::pair{v[3], v[2]} : std::pair{v[2], v[3]};
+  const int tile = static_cast<int>(width);
+  Func weight("weight");
+  weight(v) = packed(out % tile, v[0], v[1], in, out / tile);
+  return weight;
+}
+
 // Whether an output of the node reads, in its own definition, what an earlier output overwrites.
 bool reads_overwritten(const Lowering& lowering) {
   class Calls : public Halide::Internal::IRVisitor {
@@ -173,7 +194,14 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
       kernel_funcs.staged = clamped(lowering.inputs[0], input_types[0].shape);
       lowering.inputs[0] = kernel_funcs.staged;
     }
+    Func packed;
+    if (id == kernel.anchor && spec.params.packs_weights) {
+      const bool outputs_second = spec.problem.transposed;
+      packed = packed_weights(lowering.inputs[1], outputs_second, spec.params.a, spec.problem.c);
+      lowering.inputs[1] = unpacked_weights(packed, outputs_second, spec.params.a);
+    }
     node.op->lower(lowering);
+    if (packed.defined()) lowering.stages["packed"] = packed;
     CNNC_CHECK(lowering.outputs.size() == node.outputs.size(), node.op->name + ": wrong lowering");
     for (size_t k = 0; k < node.outputs.size(); ++k) funcs[node.outputs[k]] = lowering.outputs[k];
     is_circular |= reads_overwritten(lowering);

@@ -78,6 +78,7 @@ void describe_anchor(const Graph& graph, const Kernel& kernel, Problem& problem)
 
 void describe_followers(const Graph& graph, const Kernel& kernel, Problem& problem) {
   const Shape& result = graph.type(kernel.outputs[0]).shape;
+  if (problem.family.empty()) problem.c = extent(result, 1);
   problem.result_h = extent(result, 2);
   problem.result_w = extent(result, 3);
   for (int32_t id : kernel.nodes) {
@@ -131,7 +132,7 @@ std::string signature_of(const Graph& graph, const Kernel& kernel, const KernelS
       std::to_string(spec.params.band_rows) + "x" + std::to_string(spec.params.columns) +
       " tasks " + std::to_string(spec.params.tasks) + " blocks " +
       std::to_string(spec.params.block_c) + "x" + std::to_string(spec.params.block_n) +
-      (spec.params.stages_input ? " staged" : "") +
+      (spec.params.stages_input ? " staged" : "") + (spec.params.packs_weights ? " packed" : "") +
       (spec.params.separates_border ? " border apart" : "") + "\n";
   for (const KernelArgument& argument : spec.arguments) {
     text += "  %" + number(argument.value) + ": " + to_string(argument.dtype) +

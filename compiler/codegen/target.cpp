@@ -21,6 +21,13 @@ int usable_registers(const Halide::Target& target) {
   return target.arch == Halide::Target::RISCV ? 32 : 16;
 }
 
+// The second-level cache of a core, as small as processors with those vectors commonly have it.
+int64_t second_level_bytes(const Halide::Target& target) {
+  const bool is_large =
+      target.arch != Halide::Target::X86 || target.has_feature(Halide::Target::AVX512);
+  return is_large ? 1 << 20 : 512 << 10;
+}
+
 // A name of ours for a machine. It may end with a system, "arm-64-android"; alone it means the
 // first of its systems.
 struct Alias {
@@ -112,6 +119,7 @@ Result<KernelTarget> parse_target(const std::string& text) {
     // Halide 21 cannot generate code of Winograd's schedule for vectors of unknown length.
     result.winograd = !target.has_feature(Halide::Target::RVV);
     result.machine.registers = usable_registers(target);
+    result.machine.l2_bytes = second_level_bytes(target);
   } catch (const Halide::Error& e) {
     return error("target \"" + text + "\": " + e.what());
   }

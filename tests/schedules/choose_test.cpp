@@ -58,7 +58,7 @@ TEST_CASE("weights that meet in the cache get smaller tiles") {
   p.machine.lanes = 8;
   p.n = 8;
   p.c = 512;
-  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 7;
+  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 3;  // too few to copy weights for
   p.reduce_h = p.reduce_w = 3;
   p.padded = true;
   p.reduce_c = 500;  // rows of 18,000 bytes begin in 32 places of a page
@@ -66,6 +66,10 @@ TEST_CASE("weights that meet in the cache get smaller tiles") {
   p.reduce_c = 512;  // rows of 18,432 bytes, in two, each of eight lines
   CHECK(choose(p).a <= 14);
   p.transposed = true;  // neighbouring channels are neighbours in the weights
+  CHECK(choose(p).a > 16);
+  p.transposed = false;
+  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 7;  // copied weights do not meet
+  CHECK(choose(p).packs_weights);
   CHECK(choose(p).a > 16);
 }
 

@@ -11,7 +11,7 @@ namespace cnnc::test {
 
 int random_count() {
   const char* text = std::getenv("CNNC_TEST_CASES");
-  return text ? static_cast<int>(std::strtol(text, nullptr, 10)) : 8;
+  return text ? static_cast<int>(std::strtol(text, nullptr, 10)) : 5;
 }
 
 void check(std::vector<Case> cases, const std::string& target, Caches caches) {

@@ -400,6 +400,13 @@ TEST_CASE("inference: kernels without an anchor") {
       const Layout out = random() % 3 == 0 ? kRowMajor : kChannelsLast;
       cases.push_back(for_inference(std::move(c), in, out));
     }
+    // Channels that are too few for a vector, on images that are wide enough for some.
+    for (const Layout in : {kRowMajor, kChannelsLast}) {
+      for (const Layout out : {kRowMajor, kChannelsLast}) {
+        cases.push_back(for_inference(unary("ReLU", {}, {2, 3, 4, 37}), in, out));
+        cases.push_back(for_inference(broadcast("Mul", {2, 2, 3, 16}, {2, 1, 1}), in, out));
+      }
+    }
     check(std::move(cases), target);
   }
 }
