@@ -20,6 +20,7 @@ namespace {
 
 constexpr int64_t kTasks = 16;                 // of a parallel loop: enough to balance
 constexpr int64_t kMostStagedBytes = 1 << 20;  // on the stack of a task
+constexpr int64_t kPage = 4096;
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 
 // Rows of an input that is computed in this kernel, over their whole width.
@@ -60,15 +61,21 @@ bool can_stage_read_input(const Problem& p) {
   return p.rank == 4 && p.groups == 1 && p.reduce_h * p.reduce_w > 1 && p.window_h == 0;
 }
 
+// Whether weights do not stay in the second-level cache while all tiles of channels pass over a
+// pixel.
+bool weights_pass_by(const Problem& p) {
+  return p.c * p.reduce_c * p.reduce_h * p.reduce_w * 4 > p.machine.l2_bytes / 2;
+}
+
 // A block of a large image: its channels lie a page or more apart, so that neither the translation
 // of addresses nor the prefetchers keep up with a kernel that reads all of them at every step.
 void stage_read_input(const Problem& problem, Params& params) {
   const int64_t large_image = 2 * problem.machine.l1_bytes;  // bytes of a channel
   const int64_t pixel = params.b * problem.machine.lanes * 4;
-  if (!can_stage_read_input(problem) ||
-      problem.input_h * problem.input_w * problem.n * 4 < large_image) {
-    return;
-  }
+  // Between whose pixels other images of the batch lie, too.
+  const int64_t channel = problem.input_h * problem.input_w * problem.n * 4;
+  const bool has_gaps = problem.n * 4 > pixel && channel >= kPage && weights_pass_by(problem);
+  if (!can_stage_read_input(problem) || (channel < large_image && !has_gaps)) return;
   const int64_t budget = problem.machine.l2_bytes * 5 / 8;
   double least = 0;
   const int64_t step_h = problem.transposed ? problem.stride_h : 1;
@@ -124,7 +131,6 @@ int64_t columns_of_tile(const Problem& p, int64_t vectors) {
 // how far the sets reach. Of each set, one line is left to the input.
 int64_t most_weight_rows(const Problem& p) {
   if (p.rank != 4 || p.transposed) return p.c;
-  constexpr int64_t kPage = 4096;
   const int64_t row = p.reduce_c * p.reduce_h * p.reduce_w * 4;
   const int64_t places = kPage / std::gcd(row, kPage);
   return places * std::max<int64_t>(1, p.machine.l1_bytes / kPage - 1);
@@ -345,6 +351,10 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   const bool channels_outside = spatial && !params.stages_input &&
                                 (few_rows || (params.packs_weights && !rows_inside && is_small));
 
+  // So does a block on the stack.
+  const bool block_inside =
+      params.stages_input && params.packs_weights && !phases && !pooled && weights_pass_by(problem);
+
   // From the innermost loop to the outermost: the register tile, the phases, the rest.
   const auto order_loops = [&](const std::vector<Var>& rest) {
     std::vector<Halide::VarOrRVar> order = {ni, ci};
@@ -358,7 +368,10 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   } else if (params.stages_input) {
     result.split(y, yo, yi, static_cast<int>(params.rows / phases_h), kGuard)
         .split(x, xo, xi, static_cast<int>(params.columns / phases_w), kGuard);
-    order_loops({co, xi, yi, xo, yo, no});
+    if (block_inside)
+      order_loops({xi, yi, co, xo, yo, no});
+    else
+      order_loops({co, xi, yi, xo, yo, no});
     result.fuse(xo, yo, task).fuse(task, no, task);
     if (params.tasks > 1) result.parallel(task);
   } else if (!channels_outside) {
@@ -381,7 +394,7 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
 
   // The innermost loop around a register tile.
   const bool x_innermost = channels_outside || (rows_inside && !params.stages_input);
-  const Var tile_loop = !spatial ? no : phases ? xp : x_innermost ? d.x : co;
+  const Var tile_loop = !spatial ? no : phases ? xp : block_inside ? xi : x_innermost ? d.x : co;
   if (pooled) {
     // Windows read the anchor's results from a tile that is kept in registers or on the stack.
     Halide::Func& rows = funcs.anchor;
