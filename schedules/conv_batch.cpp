@@ -72,7 +72,7 @@ bool weights_pass_by(const Problem& p) {
 void stage_read_input(const Problem& problem, Params& params) {
   const int64_t large_image = 2 * problem.machine.l1_bytes;  // bytes of a channel
   const int64_t pixel = params.b * problem.machine.lanes * 4;
-  // Between whose pixels other images of the batch lie, too.
+  // Or a block of many channels between whose pixels other images of the batch lie.
   const int64_t channel = problem.input_h * problem.input_w * problem.n * 4;
   const bool has_gaps = problem.n * 4 > pixel && channel >= kPage && weights_pass_by(problem);
   if (!can_stage_read_input(problem) || (channel < large_image && !has_gaps)) return;
@@ -343,17 +343,16 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   const int64_t pixel_bytes = problem.reduce_c * params.b * lanes * 4;
   const int64_t row_bytes = problem.reduce_h * problem.input_w * pixel_bytes;
   const bool rows_inside = spatial && !pooled && row_bytes <= problem.machine.l2_bytes / 2;
-  // Where they do not stay, all weights would pass by for each pixel. A small image without gaps
-  // passes by for each tile of channels instead.
+  // Where they do not stay, nor do the weights, all weights would pass by for each pixel. A small
+  // image without gaps passes by for each tile of channels instead, and so does a block on the
+  // stack.
+  const bool pass_by = params.packs_weights && weights_pass_by(problem);
   const bool is_small = batch_chunks == 1 && problem.input_h * problem.input_w * pixel_bytes <=
                                                  2 * problem.machine.l2_bytes;
   const bool few_rows = result_rows * batch_chunks < 4;
-  const bool channels_outside = spatial && !params.stages_input &&
-                                (few_rows || (params.packs_weights && !rows_inside && is_small));
-
-  // So does a block on the stack.
-  const bool block_inside =
-      params.stages_input && params.packs_weights && !phases && !pooled && weights_pass_by(problem);
+  const bool channels_outside =
+      spatial && !params.stages_input && (few_rows || (pass_by && !rows_inside && is_small));
+  const bool block_inside = params.stages_input && pass_by && !phases && !pooled;
 
   // From the innermost loop to the outermost: the register tile, the phases, the rest.
   const auto order_loops = [&](const std::vector<Var>& rest) {

@@ -365,6 +365,13 @@ TEST_CASE("convolutions in blocks") {
       cases.push_back(for_training(conv_input_grad(shape)));
       cases.push_back(for_training(conv_weight_grad(shape, updates[i % updates.size()])));
     }
+    // More weights than the caches hold: with gaps between the images of a tile, and a small image.
+    for (const std::string& text :
+         {"mb" + std::to_string(4 * lanes) + "ic8ih10oc40kh3ph1",
+          "mb" + std::to_string(lanes) + "ic" + std::to_string(320 / lanes) + "ih5oc27kh3ph1"}) {
+      cases.push_back(for_training(conv_forward(conv(text))));
+      cases.push_back(for_training(conv_input_grad(conv(text))));
+    }
     check(std::move(cases), target, Caches::small);
   }
 }
