@@ -127,13 +127,11 @@ void check_gradients(const std::string& name) {
   }
 }
 
-TEST_CASE("gradients of lenet5") { check_gradients("lenet5"); }
-TEST_CASE("gradients of mnist_cnn") { check_gradients("mnist_cnn"); }
-TEST_CASE("gradients of cifar_vgg") { check_gradients("cifar_vgg"); }
-TEST_CASE("gradients of resnet20") { check_gradients("resnet20"); }
-TEST_CASE("gradients of resnet18") { check_gradients("resnet18"); }
-TEST_CASE("gradients of mobilenet_v2") { check_gradients("mobilenet_v2"); }
-TEST_CASE("gradients of unet") { check_gradients("unet"); }
+TEST_CASE("gradients of the networks") {
+  for (const std::string& name : kNetworks) {
+    DYNAMIC_SECTION(name) { check_gradients(name); }
+  }
+}
 
 }  // namespace
 }  // namespace cnnc::test

@@ -52,20 +52,14 @@ class LeNet5(nn.Module):
         return self.fc3(functional.relu(self.fc2(x)))
 
 
-class MnistCnn(nn.Module):
+class MnistCnn(LeNet5):
     def __init__(self, w, image, classes):
-        super().__init__()
+        nn.Module.__init__(self)
         self.conv1 = nn.Conv2d(image[0], w(32), 3, padding=1)
         self.conv2 = nn.Conv2d(w(32), w(64), 3, padding=1)
         self.fc1 = nn.Linear(w(64) * (image[1] // 4) * (image[2] // 4), w(1024))
         self.fc2 = nn.Linear(w(1024), w(512))
         self.fc3 = nn.Linear(w(512), classes)
-
-    def forward(self, x):
-        x = functional.max_pool2d(functional.relu(self.conv1(x)), 2)
-        x = functional.max_pool2d(functional.relu(self.conv2(x)), 2)
-        x = functional.relu(self.fc1(x.flatten(1)))
-        return self.fc3(functional.relu(self.fc2(x)))
 
 
 class VggConv(nn.Module):

@@ -15,6 +15,10 @@
 
 namespace cnnc::test {
 
+// The networks.
+inline const std::vector<std::string> kNetworks = {
+    "lenet5", "mnist_cnn", "cifar_vgg", "resnet20", "resnet18", "mobilenet_v2", "unet"};
+
 // What a step adds to a tensor.
 struct Added {
   double norm = 0;

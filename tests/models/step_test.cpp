@@ -103,21 +103,17 @@ void check_step(const Shrunken& network) {
   }
 }
 
-void check_network(const std::string& name) {
+TEST_CASE("the networks are PyTorch's") {
   use_own_cache();
-  const Shrunken network = shrunken(name);
-  check_plans(name, network.recorded.parameters);
-  check_outputs(network);
-  check_step(network);
+  for (const std::string& name : kNetworks) {
+    DYNAMIC_SECTION(name) {
+      const Shrunken network = shrunken(name);
+      check_plans(name, network.recorded.parameters);
+      check_outputs(network);
+      check_step(network);
+    }
+  }
 }
-
-TEST_CASE("lenet5 is PyTorch's") { check_network("lenet5"); }
-TEST_CASE("mnist_cnn is PyTorch's") { check_network("mnist_cnn"); }
-TEST_CASE("cifar_vgg is PyTorch's") { check_network("cifar_vgg"); }
-TEST_CASE("resnet20 is PyTorch's") { check_network("resnet20"); }
-TEST_CASE("resnet18 is PyTorch's") { check_network("resnet18"); }
-TEST_CASE("mobilenet_v2 is PyTorch's") { check_network("mobilenet_v2"); }
-TEST_CASE("unet is PyTorch's") { check_network("unet"); }
 
 }  // namespace
 }  // namespace cnnc::test

@@ -215,13 +215,13 @@ TEST_CASE("Conv2dInputGrad computes what its reference computes", "[conv2d]") {
 }
 
 TEST_CASE("Conv2dWeightGrad computes what its reference computes", "[conv2d]") {
-  int way = 0;
   for (size_t i = 0; i < cases().size(); ++i) {
     const Case& c = cases()[i];
     INFO(describe(c) << ", seed " << i);
     std::mt19937 random(static_cast<uint32_t>(i));
     const ReferenceTensor upstream = random_tensor(output_shape(c), random);
     const ReferenceTensor input = random_tensor(input_shape(c), random);
+    size_t way = i;
     for (int lanes : lane_counts(c)) {
       CompileOptions options;
       options.lanes = lanes;
@@ -231,7 +231,7 @@ TEST_CASE("Conv2dWeightGrad computes what its reference computes", "[conv2d]") {
         options.separates_border = separates_border;
         check_lowering("Conv2dWeightGrad", window_attrs(c), {upstream, input}, options);
       };
-      // Ways to sum, in turn: each is another pipeline to compile.
+      // Ways to sum, in turn over cases and lanes: each is another pipeline to compile.
       if (way++ % 2 == 0) {
         check(0, 0, false);
         check(2, 1, false);

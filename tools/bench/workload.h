@@ -52,7 +52,7 @@ class Workload {
   // Inference of that many images, with the weights as constants.
   static Result<Workload> inference(const ModelDescription& model, int64_t batch,
                                     const KernelTarget& target);
-  // The plan of that inference. Where layers are folded, their weights have no values.
+  // The plan of that inference, with layers folded as if all weights were 1.
   static Result<Plan> inference_plan(const ModelDescription& model, int64_t batch);
   // One convolution or gradient, between tensors that lie as inside a network.
   static Result<Workload> convolution(const ConvProblem& problem, Direction direction,
