@@ -148,8 +148,8 @@ bool packs_weights(const Problem& p) {
 void complete(const Problem& p, Params& params) {
   params.packs_weights = packs_weights(p);
   if (params.packs_weights) {
-    params.scratch = {params.a, p.reduce_w, p.reduce_h, p.reduce_c,
-                      (p.c + params.a - 1) / params.a};
+    params.scratch = {dense_scratch(
+        {params.a, p.reduce_w, p.reduce_h, p.reduce_c, (p.c + params.a - 1) / params.a})};
   }
   params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
   const int64_t channels = p.c / p.groups;
@@ -425,7 +425,7 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
     const std::vector<Var> p = packed.args();
     packed.compute_root().reorder(p[1], p[2], p[0], p[3], p[4]);
     if (params.tasks > 1) packed.parallel(p[4]);
-    funcs.scratch = packed;
+    funcs.scratch = {packed};
   }
 
   if (params.stages_input) {

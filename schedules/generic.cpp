@@ -169,7 +169,9 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   result.split(vector, outer, inner, lanes, kGuard).vectorize(inner);
   // Batch innermost: the vectors of the batch are the outermost loop where stages wait for it, and
   // arguments that a stage lacks are looped inside those that it has.
-  const bool vectors_outside = !anchored && batch && !funcs.stages.empty();
+  const bool has_stages = std::any_of(funcs.stages.begin(), funcs.stages.end(),
+                                      [](const auto& s) { return s.second.dimensions() > 0; });
+  const bool vectors_outside = !anchored && batch && has_stages;
   std::vector<Var> others, had_by_all;
   for (const Var& argument : arguments) {
     if (argument.name() == vector.name()) continue;

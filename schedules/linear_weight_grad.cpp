@@ -19,7 +19,7 @@ constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 void complete(const Problem& p, Params& params) {
   params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
   const int64_t width = params.b * p.machine.lanes;
-  params.scratch = {width, p.reduce_c, (p.c + width - 1) / width};
+  params.scratch = {dense_scratch({width, p.reduce_c, (p.c + width - 1) / width})};
 }
 
 std::string find_obstacle(const Problem& p, const Params& params) {
@@ -145,7 +145,7 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
       .vectorize(fi)
       .unroll(bi);
   if (params.tasks > 1) packed.parallel(p[2], 8, kGuard);
-  funcs.scratch = packed;
+  funcs.scratch = {packed};
 }
 
 }  // namespace

@@ -15,6 +15,22 @@ const Schedule& schedule_of(const Params& params) {
 
 }  // namespace
 
+int64_t Scratch::elements() const {
+  int64_t last = 0;
+  for (size_t d = 0; d < extents.size(); ++d) last += (extents[d] - 1) * strides[d];
+  return last + 1;
+}
+
+Scratch dense_scratch(std::vector<int64_t> extents) {
+  Scratch scratch{std::move(extents), {}};
+  int64_t stride = 1;
+  for (const int64_t extent : scratch.extents) {
+    scratch.strides.push_back(stride);
+    stride *= extent;
+  }
+  return scratch;
+}
+
 void store_vectors_innermost(Halide::Func& func, VectorDimension vectors) {
   const std::string innermost = vectors == VectorDimension::batch ? "n" : "c";
   std::vector<Halide::Var> order;
@@ -53,11 +69,15 @@ std::string to_string(const Params& params) {
 Params choose(const Problem& problem) {
   const bool batch = problem.vectors == VectorDimension::batch;
   if (problem.family == "conv" || problem.family == "linear") {
-    if (batch) return choose_conv_batch(problem);
-    if (std::optional<Params> params = choose_winograd(problem)) return *params;
-    return choose_conv_channel(problem);
+    const std::optional<Params> winograd =
+        batch ? choose_winograd_batch(problem) : choose_winograd(problem);
+    if (winograd) return *winograd;
+    return batch ? choose_conv_batch(problem) : choose_conv_channel(problem);
   }
-  if (batch && problem.family == "conv_weight_grad") return choose_conv_weight_grad(problem);
+  if (batch && problem.family == "conv_weight_grad") {
+    if (std::optional<Params> params = choose_winograd_weight_grad(problem)) return *params;
+    return choose_conv_weight_grad(problem);
+  }
   if (batch && problem.family == "linear_weight_grad") return choose_linear_weight_grad(problem);
   if (batch && problem.family == "channel_sum") return choose_channel_sum(problem);
   if (batch && problem.family == "channel_statistics") return choose_channel_statistics(problem);
@@ -69,9 +89,9 @@ Params choose(const Problem& problem) {
 const Schedule* find_schedule(const std::string& name) {
   for (const Schedule* schedule :
        {&schedules::conv_batch, &schedules::conv_channel, &schedules::winograd,
-        &schedules::conv_weight_grad, &schedules::linear_weight_grad, &schedules::channel_sum,
-        &schedules::channel_statistics, &schedules::window, &schedules::product,
-        &schedules::generic}) {
+        &schedules::winograd_batch, &schedules::winograd_weight_grad, &schedules::conv_weight_grad,
+        &schedules::linear_weight_grad, &schedules::channel_sum, &schedules::channel_statistics,
+        &schedules::window, &schedules::product, &schedules::generic}) {
     if (name == schedule->name) return schedule;
   }
   return nullptr;
@@ -108,6 +128,12 @@ Params completed(const Problem& problem, Params params) {
 std::vector<Params> simpler(const Problem& problem, const Params& params) {
   std::vector<Params> result;
   if (params.schedule == schedules::winograd.name) result.push_back(choose_conv_channel(problem));
+  if (params.schedule == schedules::winograd_batch.name) {
+    result.push_back(choose_conv_batch(problem));
+  }
+  if (params.schedule == schedules::winograd_weight_grad.name) {
+    result.push_back(choose_conv_weight_grad(problem));
+  }
   if (params.schedule != schedules::generic.name) result.push_back(choose_generic(problem));
   return result;
 }

@@ -52,6 +52,19 @@ struct Problem {
   int64_t bytes = 0;
 };
 
+// Memory of an intermediate Func that the plan provides.
+struct Scratch {
+  std::vector<int64_t> extents;
+  std::vector<int64_t> strides;  // in elements
+
+  [[nodiscard]] int64_t elements() const;
+  bool operator==(const Scratch& other) const {
+    return extents == other.extents && strides == other.strides;
+  }
+};
+// Without gaps, the first dimension innermost.
+[[nodiscard]] Scratch dense_scratch(std::vector<int64_t> extents);
+
 // The numbers of a schedule. Each family documents which it uses.
 struct Params {
   std::string schedule;           // "conv_batch", "conv_channel", ...
@@ -66,7 +79,7 @@ struct Params {
   bool stages_input = false;      // keeps a block of the anchor's input on the stack
   bool packs_weights = false;     // first copies weights in the order in which tiles read them
   int64_t tasks = 1;              // iterations of the parallel loop; 1: serial
-  std::vector<int64_t> scratch;   // extents of the Func in KernelFuncs::scratch; empty: none
+  std::vector<Scratch> scratch;   // of the Funcs in KernelFuncs::scratch
   double predicted = 0;           // share of the FMA peak that a rule's model expects; 0: no model
   std::string why;                // for people
 
@@ -86,9 +99,9 @@ struct KernelFuncs {
   bool anchor_is_result = false;  // nothing follows the anchor that would change its loops
   Halide::Func staged;            // the anchor's input, which may be computed in this kernel
   std::map<std::string, Halide::Func> stages;  // of the anchor, or of all nodes
-  // A Func that is computed before everything else, into scratch memory that the plan provides; set
-  // by apply() if Params::scratch is not empty.
-  Halide::Func scratch;
+  // Funcs that are computed before everything else, into scratch memory that the plan provides; set
+  // by apply(), as many as Params::scratch has.
+  std::vector<Halide::Func> scratch;
 };
 
 // The rule's choice.
@@ -151,16 +164,19 @@ struct Schedule {
   void (*apply)(const Problem&, const Params&, KernelFuncs&);
 };
 namespace schedules {
-extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, linear_weight_grad,
-    channel_sum, channel_statistics, window, product, generic;
+extern const Schedule conv_batch, conv_channel, winograd, winograd_batch, winograd_weight_grad,
+    conv_weight_grad, linear_weight_grad, channel_sum, channel_statistics, window, product, generic;
 }  // namespace schedules
 [[nodiscard]] const Schedule* find_schedule(const std::string& name);  // null: none
 
 // The rules.
 [[nodiscard]] Params choose_conv_batch(const Problem&);
 [[nodiscard]] Params choose_conv_channel(const Problem&);
-// Whether Winograd's algorithm applies and pays; its Params if it does.
+// Whether Winograd's algorithm applies and pays; its Params if it does. With the channels innermost
+// weights are transformed before, with the batch innermost the kernel does it.
 [[nodiscard]] std::optional<Params> choose_winograd(const Problem&);
+[[nodiscard]] std::optional<Params> choose_winograd_batch(const Problem&);
+[[nodiscard]] std::optional<Params> choose_winograd_weight_grad(const Problem&);
 [[nodiscard]] Params choose_conv_weight_grad(const Problem&);
 [[nodiscard]] Params choose_linear_weight_grad(const Problem&);
 [[nodiscard]] Params choose_channel_sum(const Problem&);
@@ -168,6 +184,28 @@ extern const Schedule conv_batch, conv_channel, winograd, conv_weight_grad, line
 [[nodiscard]] Params choose_window(const Problem&);
 [[nodiscard]] Params choose_product(const Problem&);
 [[nodiscard]] Params choose_generic(const Problem&);
+
+// What Winograd's algorithm with the batch innermost cuts the outputs into: panels of so many
+// columns, which are images and, where the batch is shorter, neighbouring tiles.
+struct WinogradPanels {
+  int64_t images;  // of a panel ...
+  int64_t tiles;   // ... and tiles, along x
+  int64_t along_x;
+  int64_t rows;  // of tiles
+  int64_t along_batch;
+
+  WinogradPanels(int64_t batch, int64_t height, int64_t width, int64_t columns);
+};
+// Memory of 36 matrices, each of them without gaps. Elements of all of them are written and read
+// together, so they do not begin in the same set of a cache.
+[[nodiscard]] Scratch winograd_scratch(std::vector<int64_t> extents,
+                                       const std::vector<int64_t>& outer);
+// Whether tiles are well filled, and outputs enough to make up for the transform of the weights.
+[[nodiscard]] bool winograd_pays(int64_t batch, int64_t height, int64_t width);
+// Whether the scratch memory is a reasonable size.
+[[nodiscard]] bool winograd_scratch_fits(const Params& params);
+// The largest divisor of `of` that does not exceed `most`.
+[[nodiscard]] int64_t largest_divisor(int64_t of, int64_t most);
 
 // For neighbours: Params with other values of one number, and with a larger, smaller, longer or
 // wider register tile.

@@ -152,6 +152,14 @@ void define_ranges(Func& result, const std::vector<Func>& outputs,
   }
 }
 
+Lowering::Winograd winograd_of(const Params& params) {
+  if (params.schedule == schedules::winograd.name) return Lowering::Winograd::channels_innermost;
+  for (const Schedule& schedule : {schedules::winograd_batch, schedules::winograd_weight_grad}) {
+    if (params.schedule == schedule.name) return Lowering::Winograd::batch_innermost;
+  }
+  return Lowering::Winograd::none;
+}
+
 struct BuiltKernel {
   Halide::Pipeline pipeline;
   std::vector<Halide::Argument> arguments;
@@ -184,13 +192,18 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     lowering.chunk_rows = spec.params.rows;
     lowering.band_rows = spec.params.band_rows;
     lowering.separates_border = spec.params.separates_border;
-    lowering.winograd = id == kernel.anchor && spec.params.schedule == "winograd";
+    if (id == kernel.anchor) lowering.winograd = winograd_of(spec.params);
     if (spec.problem.vectors == VectorDimension::batch) lowering.lanes = spec.problem.machine.lanes;
     lowering.pack_width = static_cast<int>(spec.params.b) * spec.problem.machine.lanes;
+    lowering.tile_channels = static_cast<int>(spec.params.a);
+    lowering.block_columns = spec.params.columns;
+    lowering.block_images = spec.params.block_n;
     for (ValueId input : node.inputs) {
       lowering.inputs.push_back(input == kNoValue ? Func() : funcs.at(input));
     }
-    if (id == kernel.anchor && spec.params.stages_input && !kernel_funcs.staged.defined()) {
+    lowering.separates_rows = spec.params.stages_input;
+    if (id == kernel.anchor && spec.params.stages_input && !kernel_funcs.staged.defined() &&
+        lowering.winograd == Lowering::Winograd::none) {
       kernel_funcs.staged = clamped(lowering.inputs[0], input_types[0].shape);
       lowering.inputs[0] = kernel_funcs.staged;
     }
@@ -262,9 +275,11 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     constrain(buffers[i], argument, i == 0);
   }
   std::vector<Func> outputs = {kernel_funcs.result};
-  if (kernel_funcs.scratch.defined()) {
-    constrain(kernel_funcs.scratch.output_buffer(), spec.arguments.back(), true);
-    outputs.push_back(kernel_funcs.scratch);
+  CNNC_CHECK(kernel_funcs.scratch.size() == spec.params.scratch.size(), "wrong scratch memory");
+  for (size_t i = 0; i < kernel_funcs.scratch.size(); ++i) {
+    const size_t argument = first_output + buffers.size() + i;
+    constrain(kernel_funcs.scratch[i].output_buffer(), spec.arguments[argument], true);
+    outputs.push_back(kernel_funcs.scratch[i]);
   }
   built.pipeline = Halide::Pipeline(outputs);
   return built;

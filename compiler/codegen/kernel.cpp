@@ -168,6 +168,26 @@ bool touches_batch(const Kernel& kernel, const std::vector<Placement>& placement
          std::any_of(kernel.outputs.begin(), kernel.outputs.end(), is_other);
 }
 
+// Whether a kernel may compute its anchor by Winograd's algorithm. Its transforms are unrolled:
+// vectors that are scattered over planes would be that many times as many elements, and take half a
+// minute to compile.
+bool allows_winograd(const Graph& graph, const Kernel& kernel,
+                     const std::vector<Placement>& placements, const Problem& problem) {
+  const std::vector<ValueId>& inputs = graph.nodes[kernel.anchor].inputs;
+  const bool batch = problem.vectors == VectorDimension::batch;
+  const auto has_vectors = [&](ValueId id) {
+    return placements[id].layout == (batch ? Layout::batch_innermost : Layout::channels_last);
+  };
+  // With the batch innermost, weights are transformed by the kernel; else they must be known.
+  if (batch && (problem.rank != 4 || problem.window_h > 0 || problem.staged_row_bytes > 0)) {
+    return false;
+  }
+  if (!has_vectors(inputs[0])) return false;
+  if (problem.family == "conv_weight_grad") return has_vectors(inputs[1]);
+  return (batch || placements[inputs[1]].region == Region::constant) &&
+         std::all_of(kernel.outputs.begin(), kernel.outputs.end(), has_vectors);
+}
+
 }  // namespace
 
 KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
@@ -199,14 +219,7 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
   bool must_be_winograd = false;  // since the weights are transformed already
   if (kernel.anchor >= 0) {
     const std::vector<ValueId>& inputs = graph.nodes[kernel.anchor].inputs;
-    // Its transforms are unrolled: vectors that are scattered over planes would be that many times
-    // as many elements, and take half a minute to compile.
-    const auto is_channels_last = [&](ValueId id) {
-      return placements[id].layout == Layout::channels_last;
-    };
-    problem.winograd = target.winograd && placements[inputs[1]].region == Region::constant &&
-                       is_channels_last(inputs[0]) &&
-                       std::all_of(kernel.outputs.begin(), kernel.outputs.end(), is_channels_last);
+    problem.winograd = target.winograd && allows_winograd(graph, kernel, placements, problem);
     const auto known = shared.is_transformed.find(graph.values[inputs[1]].name);
     if (known != shared.is_transformed.end()) {
       problem.winograd &= known->second;
@@ -241,11 +254,11 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
   for (ValueId id : kernel.outputs) {
     spec.arguments.push_back(describe_argument(graph, id, placements[id], {}));
   }
-  if (!spec.params.scratch.empty()) {
-    KernelArgument scratch;
-    scratch.extents = spec.params.scratch;
-    scratch.strides = dense_strides(scratch.extents);
-    spec.arguments.push_back(std::move(scratch));
+  for (const Scratch& scratch : spec.params.scratch) {
+    KernelArgument argument;
+    argument.extents = scratch.extents;
+    argument.strides = scratch.strides;
+    spec.arguments.push_back(std::move(argument));
   }
   spec.signature = signature_of(graph, kernel, spec);
   return spec;

@@ -22,7 +22,7 @@ struct KernelTarget {
   std::string cpu;     // LLVM's name of the least processor; empty: as Halide has it
   Machine machine;
   bool checked = false;  // with Halide's run-time assertions: for tests
-  bool winograd = true;  // allows Winograd's algorithm where weights are constant
+  bool winograd = true;  // allows Winograd's algorithm
   std::shared_ptr<const TunedTable> tuned;  // goes before the rules; null: nothing does
   // Vector multiply-adds that a schedule may unroll; a kernel with more gets a simpler schedule. A
   // bound on its code and on the time to compile it that gives the same bytes on every machine.

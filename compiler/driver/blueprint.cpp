@@ -143,9 +143,7 @@ void Blueprint::add_bodies(EntryFrame& frame, const Plan& plan, Layout layout, i
     for (const Kernel& kernel : plan.kernels) {
       KernelSpec spec =
           describe_kernel(*graph, kernel, plan.placements, layout, targets_[version], shared_);
-      if (!spec.params.scratch.empty()) {
-        scratch_bytes = std::max(scratch_bytes, element_count(spec.params.scratch) * 4);
-      }
+      int64_t scratch_end = plan.workspace_bytes;
       KernelCall call;
       for (const KernelArgument& argument : spec.arguments) {
         BufferArgument buffer;
@@ -154,7 +152,8 @@ void Blueprint::add_bodies(EntryFrame& frame, const Plan& plan, Layout layout, i
         buffer.strides = argument.strides;
         if (argument.value == kNoValue) {
           buffer.index = frame.workspace;
-          buffer.offset = plan.workspace_bytes;
+          buffer.offset = scratch_end;
+          scratch_end += aligned(Scratch{argument.extents, argument.strides}.elements() * 4);
           call.buffers.push_back(std::move(buffer));
           continue;
         }
@@ -186,6 +185,7 @@ void Blueprint::add_bodies(EntryFrame& frame, const Plan& plan, Layout layout, i
         }
         call.buffers.push_back(std::move(buffer));
       }
+      scratch_bytes = std::max(scratch_bytes, scratch_end - plan.workspace_bytes);
       call.name = program_.name + "_" + kernel.name;
       call.kernel = add_kernel(graph, kernel, std::move(spec), body.version);
       body.calls.push_back(std::move(call));

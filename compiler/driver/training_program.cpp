@@ -107,6 +107,7 @@ Result<TrainingProgram> training_program(const ModelDescription& model, const st
                                          std::vector<KernelTarget> targets) {
   for (KernelTarget& target : targets) {
     target = training_target(std::move(target), model.batch_size);
+    target.winograd &= model.winograd;
   }
   // A batch that is padded for the widest vectors is padded for all.
   int lanes = 1;

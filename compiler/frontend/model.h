@@ -94,7 +94,7 @@ struct ModelDescription {
   std::string weights;  // path, or empty
   Place weights_place;
 
-  // Whether inference may use Winograd's algorithm where it is faster; "winograd" is "auto" then.
+  // Whether Winograd's algorithm may be used where it is faster; "winograd" is "auto" then.
   bool winograd = true;
 
   Diagnostics warnings;

@@ -324,7 +324,7 @@ std::string model_schema() {
        {{"enum", {"auto", false}},
         {"default", "auto"},
         {"description",
-         "Whether inference may use Winograd's algorithm, which is faster and rounds more."}}}};
+         "Whether convolutions may use Winograd's algorithm, which is faster and rounds more."}}}};
   Schema definitions = {{"layer", role_schema(OpRole::layer, "A layer.")},
                         {"block_use", block_use_schema()},
                         {"lr_scheduler", lr_scheduler_schema()}};

@@ -74,7 +74,14 @@ void lower(Lowering& lowering) {
   const int64_t depth = in[1] / groups;
   const int64_t group_size = lowering.output_types[0].shape[1] / groups;
   const Window window = conv_window(lowering.attrs(), in[2], in[3]);
-  if (lowering.winograd) return lower_winograd(lowering, window);
+  switch (lowering.winograd) {
+    case Lowering::Winograd::none:
+      break;
+    case Lowering::Winograd::channels_innermost:
+      return lower_winograd(lowering, window);
+    case Lowering::Winograd::batch_innermost:
+      return lower_winograd_batch(lowering, window, false);
+  }
   const Func input = lowering.inputs[0], weight = lowering.inputs[1];
   const Func bias = input_or_none(lowering, 2);
 
@@ -135,9 +142,22 @@ Result<std::vector<Type>> infer_input_grad(InferArgs& args) {
   return outputs_of({{DType::f32, {batch, channels, height, width}}});
 }
 
+// Stride and dilation are 1: what is the output here is read there, by taps in reverse.
+WindowAxis turned(const WindowAxis& axis) {
+  WindowAxis result = axis;
+  std::swap(result.in, result.out);
+  result.before = axis.kernel - 1 - axis.before;
+  result.after = axis.kernel - 1 - axis.after;
+  return result;
+}
+
 void lower_input_grad(Lowering& lowering) {
   const Shape& in = lowering.output_types[0].shape;
-  lower_transposed(lowering, conv_window(lowering.attrs(), in[2], in[3]), Func());
+  const Window window = conv_window(lowering.attrs(), in[2], in[3]);
+  if (lowering.winograd == Lowering::Winograd::batch_innermost) {
+    return lower_winograd_batch(lowering, {turned(window.y), turned(window.x)}, true);
+  }
+  lower_transposed(lowering, window, Func());
 }
 
 void reference_input_grad(ReferenceArgs& args) {
@@ -179,6 +199,9 @@ void lower_weight_grad(Lowering& lowering) {
   CNNC_CHECK(in[0] % lanes == 0, "lanes do not divide the batch");
   const Window window = conv_window(lowering.attrs(), in[2], in[3]);
   const Func upstream = lowering.inputs[0], input = lowering.inputs[1];
+  if (lowering.winograd == Lowering::Winograd::batch_innermost) {
+    return lower_winograd_weight_grad(lowering, window);
+  }
 
   const int64_t height = window.y.out;
   const int64_t band_rows = lowering.band_rows > 0 ? lowering.band_rows : 1;

@@ -32,11 +32,20 @@ struct Lowering {
   int64_t band_rows = 0;
   bool separates_border = false;
 
-  // Conv2d by Winograd's algorithm; the weights come transformed. See compiler/ops/winograd.h.
-  bool winograd = false;
+  // Conv2d by Winograd's algorithm, or with the batch innermost Conv2dInputGrad, too. See
+  // compiler/ops/winograd.h.
+  enum class Winograd { none, channels_innermost, batch_innermost } winograd = Winograd::none;
 
-  // Elements of a block of features that LinearWeightGrad packs its input into.
+  // Elements of a block of features that LinearWeightGrad packs its input into, columns of a panel
+  // of Winograd's algorithm; and output channels that it computes at a time.
   int pack_width = 32;
+  int tile_channels = 1;
+  // Panels of columns that Winograd's weight gradient sums in registers, along a row of tiles and
+  // along the batch; of chunk_rows rows of tiles. And whether each such chunk of rows has sums of
+  // its own.
+  int64_t block_columns = 0;
+  int64_t block_images = 0;
+  bool separates_rows = false;
 
   // To be defined, one per output of the node, over variables(rank).
   std::vector<Halide::Func> outputs = {};

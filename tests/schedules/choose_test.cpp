@@ -93,6 +93,30 @@ TEST_CASE("Winograd's algorithm is for large 3x3 convolutions with stride 1") {
   }
 }
 
+TEST_CASE("Winograd's algorithm is for training, too") {
+  Problem p = convolution(3);
+  p.vectors = VectorDimension::batch;
+  p.n = 32;
+  CHECK(choose(p).schedule == "winograd_batch");
+  p.transposed = true;
+  CHECK(choose(p).schedule == "winograd_batch");
+  for (const auto& change :
+       {+[](Problem& q) { q.winograd = false; }, +[](Problem& q) { q.stride_w = 2; },
+        +[](Problem& q) { q.window_h = q.window_w = 2; }, +[](Problem& q) { q.reduce_c = 3; },
+        +[](Problem& q) { q.groups = 2; }, +[](Problem& q) { q.staged_row_bytes = 64; }}) {
+    Problem changed = p;
+    change(changed);
+    CHECK(choose(changed).schedule == "conv_batch");
+  }
+  Problem gradient = weight_gradient(64, 64, 3, 28, 32);
+  CHECK(choose(gradient).schedule == "conv_weight_grad");
+  gradient.winograd = true;
+  CHECK(choose(gradient).schedule == "winograd_weight_grad");
+  CHECK(choose(gradient).stages_input == false);
+  gradient.c = gradient.n = 32;
+  CHECK(choose(gradient).stages_input);  // the sums stay in the cache
+}
+
 TEST_CASE("what a rule chooses is possible, and so are its neighbours") {
   std::vector<Problem> problems = {weight_gradient(32, 64, 3, 14, 64),
                                    weight_gradient(1, 8, 3, 28, 32),
@@ -107,6 +131,15 @@ TEST_CASE("what a rule chooses is possible, and so are its neighbours") {
   p.vectors = VectorDimension::batch;
   p.n = 64;
   problems.push_back(p);
+  Problem other = p;
+  other.c = other.reduce_c = 256;
+  problems.push_back(other);
+  other.winograd = false;
+  problems.push_back(other);
+  for (const int64_t channels : {32, 128}) {
+    problems.push_back(weight_gradient(channels, channels, 3, 14, 64));
+    problems.back().winograd = true;
+  }
   p.vectors = VectorDimension::channel;
   p.n = 1;
   p.winograd = false;

@@ -114,6 +114,34 @@ TEST_CASE("training: weight gradients of convolutions") {
   }
 }
 
+TEST_CASE("training: Winograd's algorithm") {
+  for (const std::string& target : targets()) {
+    const int64_t lanes = lanes_of(target);
+    const std::vector<ConvShape> shapes = {
+        conv("mb1ic48ih9iw13oc33kh3ph1"),
+        conv("mb3ic32ih10oc36oh8ow12kh3ph0pw2"),
+        conv("mb4ic40ih5oc64kh3ph1"),
+        conv("mb1ic64ih4oc34kh3ph1"),
+    };
+    const std::vector<Update> updates = some_updates();
+    // With caches of a few KiB no transforms of a block fit them, and tiles pass by in other
+    // orders.
+    for (const Caches caches : {Caches::real, Caches::small}) {
+      std::vector<Case> cases;
+      for (size_t i = caches == Caches::small ? 1 : 0; i < shapes.size(); ++i) {
+        ConvShape shape = shapes[i];
+        shape.batch *= lanes;
+        shape.residual = i % 2 == 1;
+        shape.relu = i % 3 != 0;
+        cases.push_back(for_training(conv_forward(shape)));
+        cases.push_back(for_training(conv_input_grad(shape)));
+        cases.push_back(for_training(conv_weight_grad(shape, updates[i % updates.size()])));
+      }
+      check(std::move(cases), target, caches);
+    }
+  }
+}
+
 TEST_CASE("training: linear layers and their gradients") {
   const std::vector<LinearShape> awkward = {
       {1, 1, 1, true, false},  {1, 17, 10, true, true},   {1, 33, 3, false, false},

@@ -1,0 +1,60 @@
+// What the schedules of Winograd's algorithm with the batch innermost share.
+#include <algorithm>
+#include <numeric>
+
+#include "schedules/schedule.h"
+
+namespace cnnc {
+namespace {
+
+constexpr int64_t kTile = 4;   // outputs of a tile on each axis
+constexpr int64_t kTaps = 6;   // inputs of a tile on each axis
+constexpr int64_t kLine = 16;  // elements of a line of the caches
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+WinogradPanels::WinogradPanels(int64_t batch, int64_t height, int64_t width, int64_t columns)
+    : images(std::gcd(batch, columns)),
+      tiles(columns / images),
+      along_x(ceil_div(ceil_div(width, kTile), tiles)),
+      rows(ceil_div(height, kTile)),
+      along_batch(batch / images) {}
+
+Scratch winograd_scratch(std::vector<int64_t> extents, const std::vector<int64_t>& outer) {
+  Scratch scratch = dense_scratch(std::move(extents));
+  int64_t stride = (ceil_div(scratch.elements(), kLine) | 1) * kLine;
+  const auto add = [&](int64_t extent) {
+    scratch.extents.push_back(extent);
+    scratch.strides.push_back(stride);
+    stride *= extent;
+  };
+  add(kTaps);
+  add(kTaps);
+  for (const int64_t extent : outer) add(extent);
+  return scratch;
+}
+
+bool winograd_pays(int64_t batch, int64_t height, int64_t width) {
+  constexpr int64_t kLeastOutputs = 128;
+  const int64_t computed = ceil_div(height, kTile) * ceil_div(width, kTile) * kTile * kTile;
+  return batch * height * width >= kLeastOutputs && 2 * height * width >= computed;
+}
+
+bool winograd_scratch_fits(const Params& params) {
+  constexpr int64_t kMostElements = 1 << 26;  // 256 MiB
+  int64_t elements = 0;
+  for (const Scratch& scratch : params.scratch) elements += scratch.elements();
+  return elements <= kMostElements;
+}
+
+int64_t largest_divisor(int64_t of, int64_t most) {
+  int64_t result = 1;
+  for (int64_t k = 1; k <= std::min(of, most); ++k) {
+    if (of % k == 0) result = k;
+  }
+  return result;
+}
+
+}  // namespace cnnc
