@@ -70,7 +70,7 @@ int64_t panel_bytes(const Problem& p) {
 // Whether the taps of a row are unrolled, so that their predicates fold away.
 bool unrolls_row(const Problem& p) {
   if (p.transposed && p.stride_w > 1) return p.reduce_w <= kMostTapsOfRow;
-  return p.padded && p.reduce_w <= 3;
+  return p.padded && p.reduce_w <= 7;
 }
 
 int64_t accumulators(const Problem& p, const Params& params) {

@@ -1,12 +1,13 @@
 // Convolutions by Winograd's algorithm, with the channels innermost: the input transform of a block
 // of tiles, 36 matrix products, and the output transform with what follows.
 //
-//   Params: a tiles x b vectors of output channels in registers; rows: tile rows of a block; tasks.
-//   Stages: see compiler/ops/winograd.h.
+//   Params: a tiles x b vectors of output channels in registers; rows: tile rows of a block, 0:
+//   there are no blocks; tasks. Stages: see compiler/ops/winograd.h.
 //
 // Transformed inputs of a block serve all panels of output channels and stay on the stack; so do
 // the products of one panel. Where there is one block only, the panels are the tasks, and each
-// transforms the inputs itself.
+// transforms the inputs itself. Without blocks, inputs and products of the whole batch lie in
+// scratch memory, and one matrix is multiplied after the other: all weights pass by once.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -18,6 +19,7 @@ constexpr int64_t kTile = 4;            // outputs of a tile on each axis
 constexpr int64_t kProducts = 36;       // multiplications of a tile
 constexpr int64_t kLeastChannels = 32;  // fewer do not make up for the transforms
 constexpr int64_t kLeastExtent = 14;    // smaller images would stream the larger weights
+constexpr int64_t kChunks = 8;          // of the transform of the inputs
 constexpr int64_t kMostStackBytes = 1 << 20;
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 
@@ -32,11 +34,30 @@ bool suits_pooling(const Problem& p, int64_t tile_rows) {
          (is_one_block || (p.h % rows == 0 && rows % p.window_h == 0));
 }
 
+// Of the convolution's rows that windows read.
+int64_t pooled_row_bytes(const Problem& p, int64_t tile_rows, int64_t b) {
+  return p.window_h > 0 ? 4 * tile_rows * kTile * p.w * b * p.machine.lanes : 0;
+}
+
 int64_t stack_bytes(const Problem& p, int64_t tile_rows, int64_t b) {
   const int64_t tiles = tile_rows * ceil_div(p.w, kTile);
   const int64_t panel = b * p.machine.lanes;
-  const int64_t rows = p.window_h > 0 ? tile_rows * kTile * p.w * panel : 0;
-  return 4 * (tiles * kProducts * (p.reduce_c + panel) + rows);
+  return 4 * tiles * kProducts * (p.reduce_c + panel) + pooled_row_bytes(p, tile_rows, b);
+}
+
+int64_t tiles_of(const Problem& p) { return ceil_div(p.h, kTile) * ceil_div(p.w, kTile); }
+
+bool has_blocks(const Params& params) { return params.rows > 0; }
+
+// The transformed inputs, or the products, of the whole batch, as (channel, i, j, tile, image).
+Scratch matrices(const Problem& p, int64_t channels) {
+  const Scratch memory = winograd_scratch({channels, tiles_of(p), p.n}, {});
+  Scratch result;
+  for (const size_t d : {0, 3, 4, 1, 2}) {
+    result.extents.push_back(memory.extents[d]);
+    result.strides.push_back(memory.strides[d]);
+  }
+  return result;
 }
 
 int64_t blocks_of(const Problem& p, int64_t tile_rows) {
@@ -44,18 +65,38 @@ int64_t blocks_of(const Problem& p, int64_t tile_rows) {
 }
 
 bool has_panels_as_tasks(const Problem& p, const Params& params) {
-  return params.tasks > 1 && blocks_of(p, params.rows) == 1;
+  return params.tasks > 1 && has_blocks(params) && blocks_of(p, params.rows) == 1;
 }
 
-// Cycles of an image.
-double cycles(const Problem& p, int64_t tile_rows, double efficiency, int64_t blocks) {
-  constexpr double kWeightBytesPerCycle = 24;
+// Of a vector of output channels of one matrix, if all tiles pass over them; 0: few tiles do.
+int64_t panel_bytes(const Problem& p, int64_t tile_rows) {
+  return tile_rows > 0 ? 0 : p.reduce_c * p.machine.lanes * 4;
+}
+
+// Rows of tiles of the result that are computed at a time.
+int64_t result_tile_rows(const Problem& p, const Params& params) {
+  if (has_blocks(params)) return params.rows;
+  int64_t rows = 1;
+  while (p.window_h > 0 && !suits_pooling(p, rows)) ++rows;
+  return rows;
+}
+
+// Cycles of an image, in blocks of so many rows of tiles; 0: without blocks.
+double cycles(const Problem& p, int64_t tile_rows, double efficiency) {
+  constexpr double kL2BytesPerCycle = 24;
+  constexpr double kBytesPerCycle = 6;  // from beyond
   const auto d = [](int64_t value) { return static_cast<double>(value); };
-  const double tiles = d(tile_rows * ceil_div(p.w, kTile));
+  const int64_t blocks = tile_rows > 0 ? ceil_div(ceil_div(p.h, kTile), tile_rows) : 1;
+  const int64_t tiles = tile_rows > 0 ? tile_rows * ceil_div(p.w, kTile) : tiles_of(p);
   const double vectors = d(ceil_div(p.c, p.machine.lanes));
-  const double multiply = kProducts * d(p.reduce_c) * tiles * vectors / 2 / efficiency;
-  const double weights = kProducts * d(p.reduce_c * p.c) * 4 / kWeightBytesPerCycle;
-  return d(blocks) * (multiply + weights);
+  const double multiply = kProducts * d(p.reduce_c * tiles) * vectors / 2 / efficiency;
+  const int64_t weight_bytes = kProducts * p.reduce_c * p.c * 4;
+  const bool stay = weight_bytes <= p.machine.l2_bytes;
+  const double weights = d(weight_bytes) / (stay ? kL2BytesPerCycle : kBytesPerCycle);
+  if (tile_rows > 0) return d(blocks) * (multiply + weights);
+  // Written and read once.
+  const double moved = 2 * d(kProducts * tiles * (p.reduce_c + p.c) * 4) / kBytesPerCycle;
+  return multiply + weights / d(p.n) + moved;
 }
 
 bool applies(const Problem& p) {
@@ -68,17 +109,23 @@ bool applies(const Problem& p) {
 void complete(const Problem& p, Params& params) {
   const int64_t vectors = ceil_div(p.c, p.machine.lanes);
   params.tasks = 1;
+  const int64_t rows = result_tile_rows(p, params);
   if (worth_parallel(p.flops, p.bytes, p.machine)) {
-    const int64_t blocks = blocks_of(p, params.rows);
-    params.tasks = blocks > 1 ? blocks : ceil_div(vectors, params.b);
+    const int64_t blocks = blocks_of(p, rows);
+    params.tasks = blocks > 1 || !has_blocks(params) ? blocks : ceil_div(vectors, params.b);
+  }
+  params.scratch.clear();
+  if (!has_blocks(params)) {
+    const int64_t width = params.b * p.machine.lanes;
+    params.scratch = {matrices(p, p.reduce_c), matrices(p, ceil_div(p.c, width) * width)};
   }
   // The multiply-adds of a direct convolution, which flops count, at two a cycle.
   const double direct =
       static_cast<double>(p.reduce_c * p.reduce_h * p.reduce_w * p.h * p.w * vectors) / 2;
-  const double efficiency = tile_efficiency(params.a, params.b, params.rows * ceil_div(p.w, kTile),
-                                            vectors, p.machine, 0);
-  params.predicted =
-      direct / cycles(p, params.rows, efficiency, ceil_div(ceil_div(p.h, kTile), params.rows));
+  const int64_t tiles = has_blocks(params) ? params.rows * ceil_div(p.w, kTile) : tiles_of(p);
+  const double efficiency =
+      tile_efficiency(params.a, params.b, tiles, vectors, p.machine, panel_bytes(p, params.rows));
+  params.predicted = direct / cycles(p, params.rows, efficiency);
 }
 
 std::string find_obstacle(const Problem& p, const Params& params) {
@@ -87,18 +134,19 @@ std::string find_obstacle(const Problem& p, const Params& params) {
     return "has no columns or blocks of channels, and stages nothing";
   }
   const int64_t all_rows = ceil_div(p.h, kTile);
-  if (params.rows < 1 || params.rows > all_rows) {
-    return "rows must be from 1 to " + std::to_string(all_rows);
-  }
-  if (p.window_h > 0 && !suits_pooling(p, params.rows)) {
+  if (params.rows > all_rows) return "rows must not exceed " + std::to_string(all_rows);
+  if (p.window_h > 0 && !suits_pooling(p, has_blocks(params) ? params.rows : all_rows)) {
     return "blocks of so many rows cut the windows of the pooling";
   }
   if (params.b > ceil_div(p.c, p.machine.lanes)) return "b must not exceed the vectors of channels";
-  if (params.a > params.rows * ceil_div(p.w, kTile)) return "a must not exceed a block's tiles";
-  if (stack_bytes(p, params.rows, params.b) > kMostStackBytes) {
-    return "a block does not fit the stack";
+  const int64_t tiles = has_blocks(params) ? params.rows * ceil_div(p.w, kTile) : tiles_of(p);
+  if (params.a > tiles) return "a must not exceed a block's tiles";
+  if (!has_blocks(params)) {
+    const bool fits = pooled_row_bytes(p, result_tile_rows(p, params), params.b) <= kMostStackBytes;
+    return fits ? "" : "rows that are pooled do not fit the stack";
   }
-  return "";
+  const bool fits = stack_bytes(p, params.rows, params.b) <= kMostStackBytes;
+  return fits ? "" : "a block does not fit the stack";
 }
 
 int64_t count_unrolled(const Problem&, const Params& params) {
@@ -109,7 +157,7 @@ int64_t count_unrolled(const Problem&, const Params& params) {
 std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
   std::vector<Params> list = other_tiles(params);
   vary(list, params, &Params::rows,
-       {params.rows - 1, params.rows + 1, params.rows / 2, params.rows * 2});
+       {0, params.rows - 1, params.rows + 1, params.rows / 2, params.rows * 2});
   keep_fitting(list, p.machine, [](const Params& each) { return each.a * each.b; });
   return list;
 }
@@ -125,28 +173,33 @@ std::optional<Params> choose_winograd(const Problem& problem) {
   const int64_t all_rows = ceil_div(p.h, kTile);
   const int64_t vectors = ceil_div(p.c, p.machine.lanes);
   Params params;
+  params.schedule = "winograd";
   double least = 0;
-  for (int64_t rows = 1; rows <= all_rows; ++rows) {
-    if (p.window_h > 0 && !suits_pooling(p, rows)) continue;
-    const int64_t blocks = ceil_div(all_rows, rows);
+  for (int64_t rows = 0; rows <= all_rows; ++rows) {
+    const int64_t tiles = rows > 0 ? rows * ceil_div(p.w, kTile) : tiles_of(p);
     const Tile tile =
-        choose_tile(rows * ceil_div(p.w, kTile), vectors, p.machine, 0, VectorTail::allowed);
-    if (stack_bytes(p, rows, tile.b) > kMostStackBytes) continue;
-    const bool stays = stack_bytes(p, rows, tile.b) <= p.machine.l2_bytes * 3 / 4;
-    double cost = cycles(p, rows, tile.efficiency, blocks) * (stays ? 1 : 1.3);
-    if (blocks * p.n < 2) cost *= 1.3;  // a second core would repeat the input transform
-    if (least != 0 && cost >= least) continue;
+        choose_tile(tiles, vectors, p.machine, panel_bytes(p, rows), VectorTail::allowed);
+    Params each = params;
+    each.a = tile.a;
+    each.b = tile.b;
+    each.rows = rows;
+    if (!find_obstacle(p, each).empty()) continue;
+    double cost = cycles(p, rows, tile.efficiency);
+    if (rows > 0) {
+      const bool stays = stack_bytes(p, rows, tile.b) <= p.machine.l2_bytes * 3 / 4;
+      if (!stays) cost *= 1.3;
+      if (blocks_of(p, rows) < 2) cost *= 1.3;  // a second core would repeat the input transform
+    }
+    complete(p, each);
+    if (!winograd_scratch_fits(each) || (least != 0 && cost >= least)) continue;
     least = cost;
-    params.a = tile.a;
-    params.b = tile.b;
-    params.rows = rows;
+    params = each;
   }
   if (least == 0) return {};
-  params.schedule = "winograd";
-  params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " tiles x " +
-               std::to_string(params.b) + " vectors of channels, blocks of " +
-               std::to_string(params.rows) + " rows of tiles";
-  complete(p, params);
+  params.why =
+      "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " tiles x " +
+      std::to_string(params.b) + " vectors of channels" +
+      (has_blocks(params) ? ", blocks of " + std::to_string(params.rows) + " rows of tiles" : "");
   return params;
 }
 
@@ -165,7 +218,9 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   const int tile = static_cast<int>(kTile);
   const int taps = 6;
   const bool pooled = problem.window_h > 0;
-  const int tiles = static_cast<int>(params.rows * ceil_div(problem.w, kTile));
+  const bool blocks = has_blocks(params);
+  const int tiles =
+      static_cast<int>(blocks ? params.rows * ceil_div(problem.w, kTile) : tiles_of(problem));
   const auto tail = [](int64_t extent, int64_t factor) {
     return extent % factor == 0 ? TailStrategy::RoundUp : kGuard;
   };
@@ -178,7 +233,7 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   const Var products_loop = panels_are_tasks ? task : panel;
 
   // Blocks of the result: rows of the image, then panels of channels.
-  const int64_t conv_rows = params.rows * kTile;
+  const int64_t conv_rows = result_tile_rows(problem, params) * kTile;
   const int64_t result_rows =
       pooled ? std::min(conv_rows / problem.window_h, problem.result_h) : conv_rows;
   result.split(d.y, block, row, static_cast<int>(result_rows), tail(problem.result_h, result_rows))
@@ -198,8 +253,11 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   } else {
     result.split(lane, vector, lane, lanes)
         .split(row, ty, iy, tile)
-        .split(d.x, tx, ix, tile, tail(problem.w, tile))
-        .reorder(lane, ix, iy, vector, tx, ty, panel, block, d.n);
+        .split(d.x, tx, ix, tile, tail(problem.w, tile));
+    if (blocks)
+      result.reorder(lane, ix, iy, vector, tx, ty, panel, block, d.n);
+    else
+      result.reorder(lane, ix, iy, vector, panel, tx, ty, block, d.n);
   }
   owner.vectorize(lane).unroll(ix).unroll(iy);
   result.fuse(block, d.n, task);
@@ -215,18 +273,30 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
       .unroll(j);
 
   // All sizes are those of a whole block, whatever a short one would need.
-  products.compute_at(result, products_loop)
-      .store_in(MemoryType::Register)
-      .bound_extent(d.c, width)
+  const int64_t panels = ceil_div(problem.c, width);
+  products.bound_extent(d.c, static_cast<int>(blocks ? width : panels * width))
       .bound_extent(t, tiles)
       .bound_extent(i, taps)
       .bound_extent(j, taps)
       .reorder_storage(d.c, t, i, j, d.n)
-      .split(t, to, ti, static_cast<int>(params.a), tail(tiles, params.a))
-      .reorder(d.c, ti, to, i, j)
-      .vectorize(d.c, lanes)
-      .unroll(d.c)
-      .unroll(ti);
+      .split(t, to, ti, static_cast<int>(params.a), tail(tiles, params.a));
+  if (blocks) {
+    products.compute_at(result, products_loop)
+        .store_in(MemoryType::Register)
+        .reorder(d.c, ti, to, i, j)
+        .vectorize(d.c, lanes)
+        .unroll(d.c);
+  } else {
+    // One matrix after the other; of its weights, a panel stays in the first-level cache.
+    products.compute_root()
+        .split(d.c, panel, lane, width)
+        .reorder({lane, ti, to, panel, d.n, i, j})
+        .vectorize(lane, lanes)
+        .unroll(lane)
+        .fuse(i, j, task);
+    if (params.tasks > 1) products.parallel(task);
+  }
+  products.unroll(ti);
   accumulator.compute_at(products, to)
       .store_in(MemoryType::Register)
       .bound_extent(d.c, width)
@@ -240,9 +310,11 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
       .unroll(d.c)
       .unroll(t);
 
-  patches.compute_at(result, task)
-      .store_in(MemoryType::Register)
-      .bound_extent(t, tiles)
+  if (blocks)
+    patches.compute_at(result, task).store_in(MemoryType::Register);
+  else
+    patches.compute_root();
+  patches.bound_extent(t, tiles)
       .bound_extent(i, taps)
       .bound_extent(j, taps)
       .reorder_storage(d.c, t, i, j, d.n)
@@ -251,6 +323,10 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
       .vectorize(lane)
       .unroll(i)
       .unroll(j);
+  if (!blocks) {
+    if (params.tasks > 1) patches.parallel(t, static_cast<int>(ceil_div(tiles, kChunks)), kGuard);
+    funcs.scratch = {patches, products};
+  }
   columns.compute_at(patches, vector)
       .store_in(MemoryType::Register)
       .bound_extent(i, taps)

@@ -82,6 +82,11 @@ TEST_CASE("Winograd's algorithm is for large 3x3 convolutions with stride 1") {
   p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 28;
   p.reduce_h = p.reduce_w = 3;
   CHECK(choose(p).schedule == "winograd");
+  CHECK(choose(p).rows > 0);
+  Problem wide = p;
+  wide.c = wide.reduce_c = 256;
+  CHECK(choose(wide).schedule == "winograd");
+  CHECK(choose(wide).rows == 0);  // more weights than the cache holds pass by once
   for (const auto& change :
        {+[](Problem& q) { q.winograd = false; }, +[](Problem& q) { q.stride_w = 2; },
         +[](Problem& q) { q.dilation_h = 2; }, +[](Problem& q) { q.reduce_w = 5; },
