@@ -58,6 +58,7 @@ std::string to_string(const Params& params) {
       params.schedule + " " + std::to_string(params.a) + "x" + std::to_string(params.b);
   if (params.block_n > 0)
     text += " block " + std::to_string(params.block_c) + "x" + std::to_string(params.block_n);
+  if (params.tile > 0) text += " tiles " + std::to_string(params.tile);
   if (params.rows > 0) text += " rows " + std::to_string(params.rows);
   if (params.band_rows > 0) text += "/" + std::to_string(params.band_rows);
   if (params.columns > 0) text += " columns " + std::to_string(params.columns);
@@ -115,6 +116,7 @@ std::string obstacle(const Problem& problem, const Params& params) {
       0) {
     return "rows, columns and blocks must not be negative";
   }
+  if (params.tile != 0 && schedule != &schedules::winograd) return "has no tile";
   const bool has_bands = params.band_rows != 0 || params.separates_border;
   if (has_bands && schedule != &schedules::conv_weight_grad) return "has no bands of rows";
   return schedule->obstacle(problem, params);

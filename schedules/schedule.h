@@ -76,6 +76,7 @@ struct Params {
   bool separates_border = false;  // outputs at the border have loops of their own
   int64_t block_c = 0;            // channels of a block: of the result ...
   int64_t block_n = 0;            // ... and, of weight gradients, of outputs
+  int64_t tile = 0;               // outputs of a tile of Winograd's algorithm, on each axis
   bool stages_input = false;      // keeps a block of the anchor's input on the stack
   bool packs_weights = false;     // first copies weights in the order in which tiles read them
   int64_t tasks = 1;              // iterations of the parallel loop; 1: serial
@@ -174,7 +175,8 @@ extern const Schedule conv_batch, conv_channel, winograd, winograd_batch, winogr
 [[nodiscard]] Params choose_conv_channel(const Problem&);
 // Whether Winograd's algorithm applies and pays; its Params if it does. With the channels innermost
 // weights are transformed before, with the batch innermost the kernel does it.
-[[nodiscard]] std::optional<Params> choose_winograd(const Problem&);
+// `tile`: outputs of its tiles on each axis, 0: the rule's choice.
+[[nodiscard]] std::optional<Params> choose_winograd(const Problem&, int64_t tile = 0);
 [[nodiscard]] std::optional<Params> choose_winograd_batch(const Problem&);
 [[nodiscard]] std::optional<Params> choose_winograd_weight_grad(const Problem&);
 [[nodiscard]] Params choose_conv_weight_grad(const Problem&);
@@ -196,9 +198,9 @@ struct WinogradPanels {
 
   WinogradPanels(int64_t batch, int64_t height, int64_t width, int64_t columns);
 };
-// Memory of 36 matrices, each of them without gaps. Elements of all of them are written and read
-// together, so they do not begin in the same set of a cache.
-[[nodiscard]] Scratch winograd_scratch(std::vector<int64_t> extents,
+// Memory of taps x taps matrices, each of them without gaps. Elements of all of them are written
+// and read together, so they do not begin in the same set of a cache.
+[[nodiscard]] Scratch winograd_scratch(std::vector<int64_t> extents, int64_t taps,
                                        const std::vector<int64_t>& outer);
 // Whether tiles are well filled, and outputs enough to make up for the transform of the weights.
 [[nodiscard]] bool winograd_pays(int64_t batch, int64_t height, int64_t width);

@@ -70,6 +70,7 @@ const std::vector<ParamField>& param_fields() {
                                                   {"rows", &Params::rows},
                                                   {"band_rows", &Params::band_rows},
                                                   {"columns", &Params::columns},
+                                                  {"tile", &Params::tile},
                                                   {"block_c", &Params::block_c},
                                                   {"block_n", &Params::block_n}};
   return kFields;

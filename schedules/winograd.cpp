@@ -1,8 +1,9 @@
 // Convolutions by Winograd's algorithm, with the channels innermost: the input transform of a block
-// of tiles, 36 matrix products, and the output transform with what follows.
+// of tiles, 36 or 16 matrix products, and the output transform with what follows.
 //
-//   Params: a tiles x b vectors of output channels in registers; rows: tile rows of a block, 0:
-//   there are no blocks; tasks. Stages: see compiler/ops/winograd.h.
+//   Params: tile: outputs of a tile on each axis, 4 or 2; a tiles x b vectors of output channels in
+//   registers; rows: tile rows of a block, 0: there are no blocks; tasks. Stages: see
+//   compiler/ops/winograd.h.
 //
 // Transformed inputs of a block serve all panels of output channels and stay on the stack; so do
 // the products of one panel. Where there is one block only, the panels are the tasks, and each
@@ -15,43 +16,58 @@
 namespace cnnc {
 namespace {
 
-constexpr int64_t kTile = 4;            // outputs of a tile on each axis
-constexpr int64_t kProducts = 36;       // multiplications of a tile
 constexpr int64_t kLeastChannels = 32;  // fewer do not make up for the transforms
-constexpr int64_t kLeastExtent = 14;    // smaller images would stream the larger weights
+constexpr int64_t kLeastExtent = 14;    // smaller images get smaller tiles with fewer weights
 constexpr int64_t kChunks = 8;          // of the transform of the inputs
 constexpr int64_t kMostStackBytes = 1 << 20;
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+int64_t taps_of(const Params& params) { return params.tile + 2; }  // inputs, on each axis
+int64_t products_of(const Params& params) { return taps_of(params) * taps_of(params); }
+int64_t rows_of(const Problem& p, const Params& params) { return ceil_div(p.h, params.tile); }
+int64_t tiles_of_row(const Problem& p, const Params& params) { return ceil_div(p.w, params.tile); }
+
+bool has_blocks(const Params& params) { return params.rows > 0; }
+
+// Tiles of a block, or of an image.
+int64_t tiles_of(const Problem& p, const Params& params) {
+  return (has_blocks(params) ? params.rows : rows_of(p, params)) * tiles_of_row(p, params);
+}
+
 // Whether blocks of that many tile rows suit a pooling that follows: its windows lie within blocks,
 // and no block is a short one.
-bool suits_pooling(const Problem& p, int64_t tile_rows) {
-  const int64_t rows = tile_rows * kTile;
+bool suits_pooling(const Problem& p, const Params& params, int64_t tile_rows) {
+  const int64_t rows = tile_rows * params.tile;
   const bool is_one_block = rows >= p.h;
   return p.result_h * p.window_h == p.h && p.result_w * p.window_w == p.w &&
          (is_one_block || (p.h % rows == 0 && rows % p.window_h == 0));
 }
 
-// Of the convolution's rows that windows read.
-int64_t pooled_row_bytes(const Problem& p, int64_t tile_rows, int64_t b) {
-  return p.window_h > 0 ? 4 * tile_rows * kTile * p.w * b * p.machine.lanes : 0;
+// Rows of tiles of the result that are computed at a time.
+int64_t result_tile_rows(const Problem& p, const Params& params) {
+  if (has_blocks(params)) return params.rows;
+  int64_t rows = 1;
+  while (p.window_h > 0 && !suits_pooling(p, params, rows)) ++rows;
+  return rows;
 }
 
-int64_t stack_bytes(const Problem& p, int64_t tile_rows, int64_t b) {
-  const int64_t tiles = tile_rows * ceil_div(p.w, kTile);
-  const int64_t panel = b * p.machine.lanes;
-  return 4 * tiles * kProducts * (p.reduce_c + panel) + pooled_row_bytes(p, tile_rows, b);
+// On the stack: the matrices of a block, and the convolution's rows that windows read.
+int64_t stack_bytes(const Problem& p, const Params& params) {
+  const int64_t panel = params.b * p.machine.lanes;
+  int64_t elements = 0;
+  if (has_blocks(params)) {
+    elements = tiles_of(p, params) * products_of(params) * (p.reduce_c + panel);
+  }
+  if (p.window_h > 0) elements += result_tile_rows(p, params) * params.tile * p.w * panel;
+  return 4 * elements;
 }
-
-int64_t tiles_of(const Problem& p) { return ceil_div(p.h, kTile) * ceil_div(p.w, kTile); }
-
-bool has_blocks(const Params& params) { return params.rows > 0; }
 
 // The transformed inputs, or the products, of the whole batch, as (channel, i, j, tile, image).
-Scratch matrices(const Problem& p, int64_t channels) {
-  const Scratch memory = winograd_scratch({channels, tiles_of(p), p.n}, {});
+Scratch matrices(const Problem& p, const Params& params, int64_t channels) {
+  const Scratch memory =
+      winograd_scratch({channels, tiles_of(p, params), p.n}, taps_of(params), {});
   Scratch result;
   for (const size_t d : {0, 3, 4, 1, 2}) {
     result.extents.push_back(memory.extents[d]);
@@ -60,43 +76,50 @@ Scratch matrices(const Problem& p, int64_t channels) {
   return result;
 }
 
-int64_t blocks_of(const Problem& p, int64_t tile_rows) {
-  return ceil_div(ceil_div(p.h, kTile), tile_rows) * p.n;
+// Of the batch.
+int64_t blocks_of(const Problem& p, const Params& params) {
+  return ceil_div(rows_of(p, params), result_tile_rows(p, params)) * p.n;
 }
 
 bool has_panels_as_tasks(const Problem& p, const Params& params) {
-  return params.tasks > 1 && has_blocks(params) && blocks_of(p, params.rows) == 1;
+  return params.tasks > 1 && has_blocks(params) && blocks_of(p, params) == 1;
 }
 
 // Of a vector of output channels of one matrix, if all tiles pass over them; 0: few tiles do.
-int64_t panel_bytes(const Problem& p, int64_t tile_rows) {
-  return tile_rows > 0 ? 0 : p.reduce_c * p.machine.lanes * 4;
+int64_t panel_bytes(const Problem& p, const Params& params) {
+  return has_blocks(params) ? 0 : p.reduce_c * p.machine.lanes * 4;
 }
 
-// Rows of tiles of the result that are computed at a time.
-int64_t result_tile_rows(const Problem& p, const Params& params) {
-  if (has_blocks(params)) return params.rows;
-  int64_t rows = 1;
-  while (p.window_h > 0 && !suits_pooling(p, rows)) ++rows;
-  return rows;
-}
+constexpr double kBytesPerCycle = 6;  // from beyond the second-level cache
 
-// Cycles of an image, in blocks of so many rows of tiles; 0: without blocks.
-double cycles(const Problem& p, int64_t tile_rows, double efficiency) {
+// Cycles of an image.
+double cycles(const Problem& p, const Params& params) {
   constexpr double kL2BytesPerCycle = 24;
-  constexpr double kBytesPerCycle = 6;  // from beyond
+  constexpr double kOfElement = 0.4;  // to transform it, per tap of its axis
   const auto d = [](int64_t value) { return static_cast<double>(value); };
-  const int64_t blocks = tile_rows > 0 ? ceil_div(ceil_div(p.h, kTile), tile_rows) : 1;
-  const int64_t tiles = tile_rows > 0 ? tile_rows * ceil_div(p.w, kTile) : tiles_of(p);
-  const double vectors = d(ceil_div(p.c, p.machine.lanes));
-  const double multiply = kProducts * d(p.reduce_c * tiles) * vectors / 2 / efficiency;
-  const int64_t weight_bytes = kProducts * p.reduce_c * p.c * 4;
+  const int64_t tiles = tiles_of(p, params);
+  const int64_t vectors = ceil_div(p.c, p.machine.lanes);
+  const double efficiency =
+      tile_efficiency(params.a, params.b, tiles, vectors, p.machine, panel_bytes(p, params));
+  const double multiply = d(products_of(params) * p.reduce_c * tiles * vectors) / 2 / efficiency;
+  const int64_t weight_bytes = products_of(params) * p.reduce_c * p.c * 4;
   const bool stay = weight_bytes <= p.machine.l2_bytes;
   const double weights = d(weight_bytes) / (stay ? kL2BytesPerCycle : kBytesPerCycle);
-  if (tile_rows > 0) return d(blocks) * (multiply + weights);
+  const int64_t elements = products_of(params) * tiles * (p.reduce_c + p.c);
+  const double transform = d(elements / p.machine.lanes * taps_of(params)) * kOfElement;
+  if (has_blocks(params)) return d(blocks_of(p, params) / p.n) * (multiply + weights + transform);
   // Written and read once.
-  const double moved = 2 * d(kProducts * tiles * (p.reduce_c + p.c) * 4) / kBytesPerCycle;
-  return multiply + weights / d(p.n) + moved;
+  return multiply + weights / d(p.n) + transform + 2 * d(elements * 4) / kBytesPerCycle;
+}
+
+// The same of a direct convolution.
+double direct_cycles(const Problem& p) {
+  const Params direct = choose_conv_channel(p);
+  const auto d = [](int64_t value) { return static_cast<double>(value); };
+  const int64_t vectors = ceil_div(p.c, p.machine.lanes);
+  const double multiply =
+      d(p.reduce_c * p.reduce_h * p.reduce_w * p.h * p.w * vectors) / 2 / direct.predicted;
+  return multiply + d(p.reduce_c * p.reduce_h * p.reduce_w * p.c * 4) / kBytesPerCycle / d(p.n);
 }
 
 bool applies(const Problem& p) {
@@ -109,23 +132,20 @@ bool applies(const Problem& p) {
 void complete(const Problem& p, Params& params) {
   const int64_t vectors = ceil_div(p.c, p.machine.lanes);
   params.tasks = 1;
-  const int64_t rows = result_tile_rows(p, params);
   if (worth_parallel(p.flops, p.bytes, p.machine)) {
-    const int64_t blocks = blocks_of(p, rows);
+    const int64_t blocks = blocks_of(p, params);
     params.tasks = blocks > 1 || !has_blocks(params) ? blocks : ceil_div(vectors, params.b);
   }
   params.scratch.clear();
   if (!has_blocks(params)) {
     const int64_t width = params.b * p.machine.lanes;
-    params.scratch = {matrices(p, p.reduce_c), matrices(p, ceil_div(p.c, width) * width)};
+    params.scratch = {matrices(p, params, p.reduce_c),
+                      matrices(p, params, ceil_div(p.c, width) * width)};
   }
   // The multiply-adds of a direct convolution, which flops count, at two a cycle.
   const double direct =
       static_cast<double>(p.reduce_c * p.reduce_h * p.reduce_w * p.h * p.w * vectors) / 2;
-  const int64_t tiles = has_blocks(params) ? params.rows * ceil_div(p.w, kTile) : tiles_of(p);
-  const double efficiency =
-      tile_efficiency(params.a, params.b, tiles, vectors, p.machine, panel_bytes(p, params.rows));
-  params.predicted = direct / cycles(p, params.rows, efficiency);
+  params.predicted = direct / cycles(p, params);
 }
 
 std::string find_obstacle(const Problem& p, const Params& params) {
@@ -133,25 +153,20 @@ std::string find_obstacle(const Problem& p, const Params& params) {
   if (params.columns != 0 || params.block_c != 0 || params.block_n != 0 || params.stages_input) {
     return "has no columns or blocks of channels, and stages nothing";
   }
-  const int64_t all_rows = ceil_div(p.h, kTile);
+  if (params.tile != 2 && params.tile != 4) return "tile must be 2 or 4";
+  const int64_t all_rows = rows_of(p, params);
   if (params.rows > all_rows) return "rows must not exceed " + std::to_string(all_rows);
-  if (p.window_h > 0 && !suits_pooling(p, has_blocks(params) ? params.rows : all_rows)) {
+  if (p.window_h > 0 && !suits_pooling(p, params, has_blocks(params) ? params.rows : all_rows)) {
     return "blocks of so many rows cut the windows of the pooling";
   }
   if (params.b > ceil_div(p.c, p.machine.lanes)) return "b must not exceed the vectors of channels";
-  const int64_t tiles = has_blocks(params) ? params.rows * ceil_div(p.w, kTile) : tiles_of(p);
-  if (params.a > tiles) return "a must not exceed a block's tiles";
-  if (!has_blocks(params)) {
-    const bool fits = pooled_row_bytes(p, result_tile_rows(p, params), params.b) <= kMostStackBytes;
-    return fits ? "" : "rows that are pooled do not fit the stack";
-  }
-  const bool fits = stack_bytes(p, params.rows, params.b) <= kMostStackBytes;
-  return fits ? "" : "a block does not fit the stack";
+  if (params.a > tiles_of(p, params)) return "a must not exceed a block's tiles";
+  return stack_bytes(p, params) <= kMostStackBytes ? "" : "a block does not fit the stack";
 }
 
 int64_t count_unrolled(const Problem&, const Params& params) {
-  constexpr int64_t kTransforms = 36 * 6;  // sums of up to six terms
-  return std::max(params.a * params.b, kTransforms);
+  // Sums of as many terms as there are taps.
+  return std::max(params.a * params.b, products_of(params) * taps_of(params));
 }
 
 std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
@@ -164,43 +179,40 @@ std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
 
 }  // namespace
 
-std::optional<Params> choose_winograd(const Problem& problem) {
+std::optional<Params> choose_winograd(const Problem& problem, int64_t tile) {
   const Problem& p = problem;
-  if (!applies(p) || p.reduce_c < kLeastChannels || p.c < kLeastChannels || p.h < kLeastExtent ||
-      p.w < kLeastExtent) {
-    return {};
-  }
-  const int64_t all_rows = ceil_div(p.h, kTile);
-  const int64_t vectors = ceil_div(p.c, p.machine.lanes);
+  if (!applies(p) || std::min(p.reduce_c, p.c) < kLeastChannels) return {};
+  const bool is_large = std::min(p.h, p.w) >= kLeastExtent;
   Params params;
   params.schedule = "winograd";
-  double least = 0;
-  for (int64_t rows = 0; rows <= all_rows; ++rows) {
-    const int64_t tiles = rows > 0 ? rows * ceil_div(p.w, kTile) : tiles_of(p);
-    const Tile tile =
-        choose_tile(tiles, vectors, p.machine, panel_bytes(p, rows), VectorTail::allowed);
-    Params each = params;
-    each.a = tile.a;
-    each.b = tile.b;
-    each.rows = rows;
-    if (!find_obstacle(p, each).empty()) continue;
-    double cost = cycles(p, rows, tile.efficiency);
-    if (rows > 0) {
-      const bool stays = stack_bytes(p, rows, tile.b) <= p.machine.l2_bytes * 3 / 4;
-      if (!stays) cost *= 1.3;
-      if (blocks_of(p, rows) < 2) cost *= 1.3;  // a second core would repeat the input transform
+  params.tile = tile > 0 ? tile : is_large ? 4 : 2;
+  const int64_t vectors = ceil_div(p.c, p.machine.lanes);
+  std::optional<Params> best;
+  double least = tile > 0 || is_large ? 0 : 0.9 * direct_cycles(p);
+  for (params.rows = 0; params.rows <= rows_of(p, params); ++params.rows) {
+    const Tile registers = choose_tile(tiles_of(p, params), vectors, p.machine,
+                                       panel_bytes(p, params), VectorTail::allowed);
+    params.a = registers.a;
+    params.b = registers.b;
+    if (!find_obstacle(p, params).empty()) continue;
+    complete(p, params);
+    if (!winograd_scratch_fits(params)) continue;
+    double cost = cycles(p, params);
+    if (has_blocks(params)) {
+      if (stack_bytes(p, params) > p.machine.l2_bytes * 3 / 4) cost *= 1.3;
+      if (blocks_of(p, params) < 2) cost *= 1.3;  // a second core would repeat the input transform
     }
-    complete(p, each);
-    if (!winograd_scratch_fits(each) || (least != 0 && cost >= least)) continue;
+    if (least != 0 && cost >= least) continue;
     least = cost;
-    params = each;
+    best = params;
   }
-  if (least == 0) return {};
-  params.why =
-      "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " tiles x " +
-      std::to_string(params.b) + " vectors of channels" +
-      (has_blocks(params) ? ", blocks of " + std::to_string(params.rows) + " rows of tiles" : "");
-  return params;
+  if (!best) return {};
+  best->why =
+      "rule: 3x3 taps, many channels, " + std::to_string(best->a) + " tiles of " +
+      std::to_string(best->tile) + "x" + std::to_string(best->tile) + " outputs x " +
+      std::to_string(best->b) + " vectors of channels" +
+      (has_blocks(*best) ? ", blocks of " + std::to_string(best->rows) + " rows of tiles" : "");
+  return best;
 }
 
 namespace {
@@ -215,12 +227,11 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   Var tx("tx"), ty("ty"), ix("ix"), iy("iy"), to("to"), ti("ti");
   const int lanes = problem.machine.lanes;
   const int width = static_cast<int>(params.b) * lanes;
-  const int tile = static_cast<int>(kTile);
-  const int taps = 6;
+  const int tile = static_cast<int>(params.tile);
+  const int taps = static_cast<int>(taps_of(params));
   const bool pooled = problem.window_h > 0;
   const bool blocks = has_blocks(params);
-  const int tiles =
-      static_cast<int>(blocks ? params.rows * ceil_div(problem.w, kTile) : tiles_of(problem));
+  const int tiles = static_cast<int>(tiles_of(problem, params));
   const auto tail = [](int64_t extent, int64_t factor) {
     return extent % factor == 0 ? TailStrategy::RoundUp : kGuard;
   };
@@ -233,7 +244,7 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
   const Var products_loop = panels_are_tasks ? task : panel;
 
   // Blocks of the result: rows of the image, then panels of channels.
-  const int64_t conv_rows = result_tile_rows(problem, params) * kTile;
+  const int64_t conv_rows = result_tile_rows(problem, params) * params.tile;
   const int64_t result_rows =
       pooled ? std::min(conv_rows / problem.window_h, problem.result_h) : conv_rows;
   result.split(d.y, block, row, static_cast<int>(result_rows), tail(problem.result_h, result_rows))

@@ -59,12 +59,14 @@ bool has_blocks(const Params& params) { return params.columns > 0; }
 void complete(const Problem& p, Params& params) {
   const WinogradPanels panels = panels_of(p, params);
   const int64_t channels = padded_channels(p, params);
-  params.scratch = {winograd_scratch(
-      {p.machine.lanes, params.a, ceil_div(p.reduce_c, p.machine.lanes)}, {channels / params.a})};
+  params.scratch = {
+      winograd_scratch({p.machine.lanes, params.a, ceil_div(p.reduce_c, p.machine.lanes)}, kTaps,
+                       {channels / params.a})};
   if (!has_blocks(params)) {
     for (const int64_t of : {p.reduce_c, channels}) {
       params.scratch.push_back(winograd_scratch(
-          {panels.images, panels.tiles, of, panels.along_batch, panels.along_x, panels.rows}, {}));
+          {panels.images, panels.tiles, of, panels.along_batch, panels.along_x, panels.rows}, kTaps,
+          {}));
     }
   }
   params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? panels.rows : 1;

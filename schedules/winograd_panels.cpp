@@ -8,7 +8,6 @@ namespace cnnc {
 namespace {
 
 constexpr int64_t kTile = 4;   // outputs of a tile on each axis
-constexpr int64_t kTaps = 6;   // inputs of a tile on each axis
 constexpr int64_t kLine = 16;  // elements of a line of the caches
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -22,7 +21,8 @@ WinogradPanels::WinogradPanels(int64_t batch, int64_t height, int64_t width, int
       rows(ceil_div(height, kTile)),
       along_batch(batch / images) {}
 
-Scratch winograd_scratch(std::vector<int64_t> extents, const std::vector<int64_t>& outer) {
+Scratch winograd_scratch(std::vector<int64_t> extents, int64_t taps,
+                         const std::vector<int64_t>& outer) {
   Scratch scratch = dense_scratch(std::move(extents));
   int64_t stride = (ceil_div(scratch.elements(), kLine) | 1) * kLine;
   const auto add = [&](int64_t extent) {
@@ -30,8 +30,8 @@ Scratch winograd_scratch(std::vector<int64_t> extents, const std::vector<int64_t
     scratch.strides.push_back(stride);
     stride *= extent;
   };
-  add(kTaps);
-  add(kTaps);
+  add(taps);
+  add(taps);
   for (const int64_t extent : outer) add(extent);
   return scratch;
 }

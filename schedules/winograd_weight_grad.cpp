@@ -54,13 +54,13 @@ void complete(const Problem& p, Params& params) {
   if (!params.stages_input) {
     params.scratch.push_back(winograd_scratch({width, panels.images, panels.tiles, p.c / width,
                                                panels.along_batch, panels.along_x, panels.rows},
-                                              {}));
+                                              kTaps, {}));
     params.scratch.push_back(winograd_scratch(
         {panels.images, panels.tiles, outputs, panels.along_batch, panels.along_x, panels.rows},
-        {}));
+        kTaps, {}));
   }
-  params.scratch.push_back(
-      winograd_scratch({p.c, outputs}, {params.stages_input ? panels.rows / params.rows : 1}));
+  params.scratch.push_back(winograd_scratch({p.c, outputs}, kTaps,
+                                            {params.stages_input ? panels.rows / params.rows : 1}));
   params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kProducts : 1;
 }
 

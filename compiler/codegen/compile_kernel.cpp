@@ -193,6 +193,7 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     lowering.band_rows = spec.params.band_rows;
     lowering.separates_border = spec.params.separates_border;
     if (id == kernel.anchor) lowering.winograd = winograd_of(spec.params);
+    lowering.winograd_tile = spec.params.tile;
     if (spec.problem.vectors == VectorDimension::batch) lowering.lanes = spec.problem.machine.lanes;
     lowering.pack_width = static_cast<int>(spec.params.b) * spec.problem.machine.lanes;
     lowering.tile_channels = static_cast<int>(spec.params.a);

@@ -128,10 +128,10 @@ std::string signature_of(const Graph& graph, const Kernel& kernel, const KernelS
   };
   std::string text =
       spec.params.schedule + " " + std::to_string(spec.params.a) + "x" +
-      std::to_string(spec.params.b) + " rows " + std::to_string(spec.params.rows) + "/" +
-      std::to_string(spec.params.band_rows) + "x" + std::to_string(spec.params.columns) +
-      " tasks " + std::to_string(spec.params.tasks) + " blocks " +
-      std::to_string(spec.params.block_c) + "x" + std::to_string(spec.params.block_n) +
+      std::to_string(spec.params.b) + " tiles " + std::to_string(spec.params.tile) + " rows " +
+      std::to_string(spec.params.rows) + "/" + std::to_string(spec.params.band_rows) + "x" +
+      std::to_string(spec.params.columns) + " tasks " + std::to_string(spec.params.tasks) +
+      " blocks " + std::to_string(spec.params.block_c) + "x" + std::to_string(spec.params.block_n) +
       (spec.params.stages_input ? " staged" : "") + (spec.params.packs_weights ? " packed" : "") +
       (spec.params.separates_border ? " border apart" : "") + "\n";
   for (const KernelArgument& argument : spec.arguments) {
@@ -216,19 +216,19 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
     }
   }
   describe_followers(graph, kernel, problem);
-  bool must_be_winograd = false;  // since the weights are transformed already
+  int64_t known_tile = 0;  // of Winograd's algorithm, for which the weights are transformed already
   if (kernel.anchor >= 0) {
-    const std::vector<ValueId>& inputs = graph.nodes[kernel.anchor].inputs;
     problem.winograd = target.winograd && allows_winograd(graph, kernel, placements, problem);
-    const auto known = shared.is_transformed.find(graph.values[inputs[1]].name);
-    if (known != shared.is_transformed.end()) {
-      problem.winograd &= known->second;
-      must_be_winograd = known->second;
+    const ValueId weight = graph.nodes[kernel.anchor].inputs[1];
+    const auto known = shared.winograd.find(graph.values[weight].name);
+    if (known != shared.winograd.end()) {
+      known_tile = known->second;
+      problem.winograd &= known_tile > 0;
     }
   }
   spec.params = choose_params(target, kernel.name, spec);
-  if (must_be_winograd && spec.params.schedule != "winograd") {
-    const std::optional<Params> winograd = choose_winograd(problem);
+  if (known_tile > 0 && spec.params.tile != known_tile) {
+    const std::optional<Params> winograd = choose_winograd(problem, known_tile);
     CNNC_CHECK(winograd, "kernel " + kernel.name + " reads transformed weights and cannot");
     spec.params = *winograd;
     spec.tuned = {};
@@ -245,7 +245,7 @@ KernelSpec describe_kernel(const Graph& graph, const Kernel& kernel,
         std::find(packed.begin(), packed.end(), id) != packed.end()) {
       const int64_t tile = spec.params.vector_channels(target.machine);
       packing.panel = shared.panel > 0 ? shared.panel : tile;
-      packing.is_transformed = spec.params.schedule == "winograd";
+      packing.winograd = spec.params.tile;
       packing.outputs_second = problem.transposed && problem.groups == 1;
       packing.tile = tile;
     }

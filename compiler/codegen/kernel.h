@@ -21,8 +21,8 @@ struct KernelTarget {
   std::string halide;  // Halide's target string, without the features that are ours to choose
   std::string cpu;     // LLVM's name of the least processor; empty: as Halide has it
   Machine machine;
-  bool checked = false;  // with Halide's run-time assertions: for tests
-  bool winograd = true;  // allows Winograd's algorithm
+  bool checked = false;                     // with Halide's run-time assertions: for tests
+  bool winograd = true;                     // allows Winograd's algorithm
   std::shared_ptr<const TunedTable> tuned;  // goes before the rules; null: nothing does
   // Vector multiply-adds that a schedule may unroll; a kernel with more gets a simpler schedule. A
   // bound on its code and on the time to compile it that gives the same bytes on every machine.
@@ -63,8 +63,8 @@ struct KernelSpec {
 struct SharedPacking {
   // Channels of a panel, a multiple of every version's lanes; 0: each kernel's own choice.
   int64_t panel = 0;
-  // Parameters by name: whether the first kernel that reads them takes them transformed.
-  std::map<std::string, bool> is_transformed;
+  // Parameters by name: how the first kernel that reads them takes them transformed.
+  std::map<std::string, int64_t> winograd;
 };
 
 // What is to be computed and how, without compiling anything. Constants that the kernel's schedule

@@ -18,10 +18,11 @@ Shape as_weights(const Shape& shape, const WeightPacking& packing) {
 }
 
 // G g G^T for every [3, 3] of the weights, in double.
+template <class Tile>
 std::vector<float> transform(const float* elements, const Shape& shape) {
-  constexpr int kIn = 3, kOut = WinogradTile::kIn;
+  constexpr int kIn = 3, kOut = Tile::kIn;
   std::vector<float> result(static_cast<size_t>(shape[0] * shape[1] * kOut * kOut));
-  const auto& g = WinogradTile::weights;
+  const auto& g = Tile::weights;
   for (int64_t m = 0; m < shape[0] * shape[1]; ++m) {
     const float* from = elements + m * kIn * kIn;
     float* to = result.data() + m * kOut * kOut;
@@ -42,13 +43,14 @@ std::vector<float> transform(const float* elements, const Shape& shape) {
 
 std::string to_string(const WeightPacking& packing) {
   if (packing.panel == 0) return "";
-  const char* form = packing.is_transformed ? ".winograd" : ".packed";
+  std::string form = ".packed";
+  if (packing.winograd > 0) form = ".winograd" + std::to_string(packing.winograd) + ".";
   return form + std::to_string(packing.panel) + (packing.outputs_second ? ".outputs_second" : "");
 }
 
 Shape transformed_shape(const Shape& shape, const WeightPacking& packing) {
-  if (!packing.is_transformed || shape.size() != 4) return shape;
-  return {shape[0], shape[1], WinogradTile::kIn, WinogradTile::kIn};
+  if (packing.winograd == 0 || shape.size() != 4) return shape;
+  return {shape[0], shape[1], packing.winograd + 2, packing.winograd + 2};
 }
 
 std::vector<int64_t> packed_extents(const Shape& raw, const WeightPacking& packing) {
@@ -74,8 +76,9 @@ std::vector<int64_t> packed_extents(const Shape& raw, const WeightPacking& packi
 std::string pack_parameter(const float* elements, const Shape& raw, const WeightPacking& packing) {
   const Shape s = as_weights(transformed_shape(raw, packing), packing);
   std::vector<float> transformed;
-  if (packing.is_transformed && raw.size() == 4) {
-    transformed = transform(elements, raw);
+  if (packing.winograd > 0 && raw.size() == 4) {
+    transformed = packing.winograd == WinogradTile2::kOut ? transform<WinogradTile2>(elements, raw)
+                                                          : transform<WinogradTile4>(elements, raw);
     elements = transformed.data();
   }
   const int64_t panel = packing.panel;

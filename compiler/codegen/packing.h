@@ -9,7 +9,8 @@
 // Behind the last output channel lie zeros: a kernel computes whole tiles of channels, which may be
 // wider or narrower than a panel, and reads weights for all of them.
 //
-// For Winograd's algorithm, weights [Cout, Cin, 3, 3] are transformed to [Cout, Cin, 6, 6] before.
+// For Winograd's algorithm with tiles of m x m outputs, weights [Cout, Cin, 3, 3] are transformed
+// to [Cout, Cin, m + 2, m + 2] before.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -20,8 +21,8 @@
 namespace cnnc {
 
 struct WeightPacking {
-  int64_t panel = 0;  // V; 0: not packed, as it is
-  bool is_transformed = false;
+  int64_t panel = 0;            // V; 0: not packed, as it is
+  int64_t winograd = 0;         // m of the transform; 0: none
   bool outputs_second = false;  // of weights, the second dimension is that of the output channels
   int64_t tile = 1;             // channels that a kernel computes at a time
 };

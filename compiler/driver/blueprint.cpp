@@ -174,7 +174,7 @@ void Blueprint::add_bodies(EntryFrame& frame, const Plan& plan, Layout layout, i
             buffer.index = frame.workspace;
             break;
           case Region::constant:
-            shared_.is_transformed.emplace(value.name, argument.packing.is_transformed);
+            shared_.winograd.emplace(value.name, argument.packing.winograd);
             buffer.base = BufferBase::constant;
             buffer.index =
                 add_constant(value, graph->values[storage_of(*graph, argument.value, layout)].name,

@@ -35,6 +35,7 @@ struct Lowering {
   // Conv2d by Winograd's algorithm, or with the batch innermost Conv2dInputGrad, too. See
   // compiler/ops/winograd.h.
   enum class Winograd { none, channels_innermost, batch_innermost } winograd = Winograd::none;
+  int64_t winograd_tile = 4;
 
   // Elements of a block of features that LinearWeightGrad packs its input into, columns of a panel
   // of Winograd's algorithm; and output channels that it computes at a time.

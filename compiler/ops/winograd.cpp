@@ -61,9 +61,8 @@ Expr padded(const Func& input, const Window& window, const Expr& px, const Expr&
                         0.f);
 }
 
-}  // namespace
-
-void lower_winograd(Lowering& lowering, const Window& window) {
+template <class WinogradTile>
+void lower_channels_innermost(Lowering& lowering, const Window& window) {
   constexpr int kOut = WinogradTile::kOut;
   const Var x("x"), y("y"), c("c"), n("n"), i("i"), j("j"), k("k"), t("t");
   const Func input = lowering.inputs[0], weight = lowering.inputs[1];
@@ -101,8 +100,18 @@ void lower_winograd(Lowering& lowering, const Window& window) {
   lowering.outputs = {output};
 }
 
+}  // namespace
+
+void lower_winograd(Lowering& lowering, const Window& window) {
+  if (lowering.winograd_tile == WinogradTile2::kOut) {
+    lower_channels_innermost<WinogradTile2>(lowering, window);
+  } else {
+    lower_channels_innermost<WinogradTile4>(lowering, window);
+  }
+}
+
 void lower_winograd_batch(Lowering& lowering, const Window& window, bool transposed) {
-  constexpr int kOut = WinogradTile::kOut, kTaps = 3;
+  constexpr int kOut = WinogradTile4::kOut, kTaps = 3;
   const Var x("x"), y("y"), c("c"), n("n"), i("i"), j("j"), k("k"), u("u"), r("r");
   const Var ni("ni"), ti("ti"), tx("tx"), ty("ty"), nb("nb");
   const Func input = lowering.inputs[0], weight = lowering.inputs[1];
@@ -122,19 +131,19 @@ void lower_winograd_batch(Lowering& lowering, const Window& window, bool transpo
   };
   Func rows("rows"), weights("weights");
   rows(u, i, k, r, c) =
-      row_of_product(WinogradTile::weights, i, [&](int m) { return Expr(tap(m, k)); });
+      row_of_product(WinogradTile4::weights, i, [&](int m) { return Expr(tap(m, k)); });
   // As they lie in memory: vectors of r.
   const Expr lanes = constant(lowering.lanes);
   weights(k, u, r, i, j, c) = row_of_product(
-      WinogradTile::weights, j, [&](int m) { return Expr(rows(u, i, m, r * lanes + k, c)); });
+      WinogradTile4::weights, j, [&](int m) { return Expr(rows(u, i, m, r * lanes + k, c)); });
 
   const Expr column = (tx * tiles + ti) * kOut, image = nb * images + ni;
   Func pixels("pixels"), columns("columns"), patches("patches");
   pixels(ni, ti, c, nb, tx, ty, i, k) = padded(input, window, column + i, ty * kOut + k, c, image);
   columns(ni, ti, c, nb, tx, ty, i, k) = row_of_product(
-      WinogradTile::inputs, i, [&](int m) { return Expr(pixels(ni, ti, c, nb, tx, ty, m, k)); });
+      WinogradTile4::inputs, i, [&](int m) { return Expr(pixels(ni, ti, c, nb, tx, ty, m, k)); });
   patches(ni, ti, c, nb, tx, ty, i, j) = row_of_product(
-      WinogradTile::inputs, j, [&](int m) { return Expr(columns(ni, ti, c, nb, tx, ty, i, m)); });
+      WinogradTile4::inputs, j, [&](int m) { return Expr(columns(ni, ti, c, nb, tx, ty, i, m)); });
 
   const RDom q(0, constant(channels), "q");
   Func accumulator("accumulator"), products("products");
@@ -145,9 +154,10 @@ void lower_winograd_batch(Lowering& lowering, const Window& window, bool transpo
   products(ni, ti, c, nb, tx, ty, i, j) = accumulator(ni, ti, c, nb, tx, ty, i, j);
 
   Func halves("halves"), output("conv2d");
-  halves(ni, ti, c, nb, tx, ty, x, j) = row_of_product(
-      WinogradTile::outputs, x, [&](int m) { return Expr(products(ni, ti, c, nb, tx, ty, m, j)); });
-  const Expr sum = row_of_product(WinogradTile::outputs, y % kOut, [&](int m) {
+  halves(ni, ti, c, nb, tx, ty, x, j) = row_of_product(WinogradTile4::outputs, x, [&](int m) {
+    return Expr(products(ni, ti, c, nb, tx, ty, m, j));
+  });
+  const Expr sum = row_of_product(WinogradTile4::outputs, y % kOut, [&](int m) {
     const Expr tile = x / kOut;
     return Expr(
         halves(n % images, tile % tiles, c, n / images, tile / tiles, y / kOut, x % kOut, m));
@@ -161,7 +171,7 @@ void lower_winograd_batch(Lowering& lowering, const Window& window, bool transpo
 }
 
 void lower_winograd_weight_grad(Lowering& lowering, const Window& window) {
-  constexpr int kOut = WinogradTile::kOut;
+  constexpr int kOut = WinogradTile4::kOut;
   const Var x("x"), y("y"), c("c"), n("n"), i("i"), j("j"), k("k");
   const Var ni("ni"), ti("ti"), tx("tx"), ty("ty"), nb("nb");
   const Func gradient = lowering.inputs[0], input = lowering.inputs[1];
@@ -175,9 +185,9 @@ void lower_winograd_weight_grad(Lowering& lowering, const Window& window) {
   Func pixels("pixels"), columns("columns"), patches("patches"), turned("turned");
   pixels(ni, ti, c, nb, tx, ty, i, k) = padded(input, window, column + i, ty * kOut + k, c, image);
   columns(ni, ti, c, nb, tx, ty, i, k) = row_of_product(
-      WinogradTile::inputs, i, [&](int m) { return Expr(pixels(ni, ti, c, nb, tx, ty, m, k)); });
+      WinogradTile4::inputs, i, [&](int m) { return Expr(pixels(ni, ti, c, nb, tx, ty, m, k)); });
   patches(ni, ti, c, nb, tx, ty, i, j) = row_of_product(
-      WinogradTile::inputs, j, [&](int m) { return Expr(columns(ni, ti, c, nb, tx, ty, i, m)); });
+      WinogradTile4::inputs, j, [&](int m) { return Expr(columns(ni, ti, c, nb, tx, ty, i, m)); });
   turned(k, ni, ti, c, nb, tx, ty, i, j) = patches(ni, ti, c * width + k, nb, tx, ty, i, j);
 
   // The channel of a tile behind the last one is computed, but not used.
@@ -189,11 +199,11 @@ void lower_winograd_weight_grad(Lowering& lowering, const Window& window) {
   Func outputs_of_tile("outputs"), spread("spread"), upstream("upstream");
   outputs_of_tile(ni, ti, n, nb, tx, ty, i, k) =
       padded(gradient, tiles, column + i, ty * kOut + k, channel, image);
-  spread(ni, ti, n, nb, tx, ty, i, k) = column_of_product(WinogradTile::outputs, i, [&](int m) {
+  spread(ni, ti, n, nb, tx, ty, i, k) = column_of_product(WinogradTile4::outputs, i, [&](int m) {
     return Expr(outputs_of_tile(ni, ti, n, nb, tx, ty, m, k));
   });
   upstream(ni, ti, n, nb, tx, ty, i, j) = column_of_product(
-      WinogradTile::outputs, j, [&](int m) { return Expr(spread(ni, ti, n, nb, tx, ty, i, m)); });
+      WinogradTile4::outputs, j, [&](int m) { return Expr(spread(ni, ti, n, nb, tx, ty, i, m)); });
 
   const int64_t tiles_of_row = (window.x.out + kOut - 1) / kOut;
   const int64_t panels_of_row = (tiles_of_row + panel.tiles - 1) / panel.tiles;
@@ -230,9 +240,9 @@ void lower_winograd_weight_grad(Lowering& lowering, const Window& window) {
 
   Func halves("halves"), output("conv2d_weight_grad");
   halves(c, n, x, j) =
-      column_of_product(WinogradTile::weights, x, [&](int m) { return Expr(total(c, n, m, j)); });
+      column_of_product(WinogradTile4::weights, x, [&](int m) { return Expr(total(c, n, m, j)); });
   output(x, y, c, n) =
-      column_of_product(WinogradTile::weights, y, [&](int m) { return Expr(halves(c, n, x, m)); });
+      column_of_product(WinogradTile4::weights, y, [&](int m) { return Expr(halves(c, n, x, m)); });
 
   lowering.stages = {{"pixels", pixels},
                      {"columns", columns},

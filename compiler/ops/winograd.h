@@ -1,17 +1,18 @@
-// Winograd's minimal filtering, F(4x4, 3x3): Lavin and Gray, "Fast Algorithms for Convolutional
+// Winograd's minimal filtering, F(m x m, 3x3): Lavin and Gray, "Fast Algorithms for Convolutional
 // Neural Networks" (2015).
 //
-// A tile of 4x4 outputs is A^T [(G g G^T) * (B^T d B)] A, elementwise in the middle, of 6x6 inputs
-// d and 3x3 weights g: 36 products instead of 144. In fp32 the result differs from the exact one by
-// up to some 1e-5 of the largest product, ten times as much as direct sums do; an infinite or NaN
-// input reaches all outputs of its tile.
+// A tile of m x m outputs is A^T [(G g G^T) * (B^T d B)] A, elementwise in the middle, of inputs d,
+// two more on each axis, and 3x3 weights g: for m = 4, 36 products instead of 144; for m = 2, 16
+// instead of 36. In fp32 the result differs from the exact one by up to some 1e-5 of the largest
+// product, ten times as much as direct sums do; an infinite or NaN input reaches all outputs of its
+// tile.
 #pragma once
 #include "compiler/ops/lowering.h"
 #include "compiler/ops/window.h"
 
 namespace cnnc {
 
-struct WinogradTile {
+struct WinogradTile4 {
   static constexpr int kOut = 4;
   static constexpr int kIn = 6;
   static constexpr float inputs[kIn][kIn] = {
@@ -34,19 +35,30 @@ struct WinogradTile {
   };  // A^T
 };
 
-// Conv2d with a 3x3 kernel, stride and dilation 1, one group. inputs[1] is the transformed weight
-// [Cout, Cin, 6, 6]. Tiles of an image are numbered row by row: t = (y / 4) * ceil(W / 4) + x / 4.
+struct WinogradTile2 {
+  static constexpr int kOut = 2;
+  static constexpr int kIn = 4;
+  static constexpr float inputs[kIn][kIn] = {
+      {1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+  static constexpr double weights[kIn][3] = {
+      {1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+  static constexpr float outputs[kOut][kIn] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+};
+
+// Conv2d with a 3x3 kernel, stride and dilation 1, one group. inputs[1] is the weight transformed
+// for tiles of m = Lowering::winograd_tile outputs on each axis, [Cout, Cin, m + 2, m + 2]. Tiles
+// of an image are numbered row by row: t = (y / m) * ceil(W / m) + x / m.
 //
 //   Stages: "columns" (c, i, t, k, n) and "patches" (c, i, j, t, n), the input transform along x
 //   and then y; "accumulator" and "products" (c, i, j, t, n), what is summed and a pure copy of it;
 //   "halves" (c, x in tile, j, t, n), the output transform along x.
 void lower_winograd(Lowering& lowering, const Window& window);
 
-// The same with the batch innermost, for weights as they are, [Cout, Cin, 3, 3]; `transposed`: the
-// gradient of the input of such a convolution, whose window is given as that of the convolution of
-// the output gradient with the weights turned around. A panel is Lowering::pack_width columns: `ni`
-// of so many images (the greatest common divisor with the batch) by `ti` neighbouring tiles; it is
-// number `tx` of its row of tiles `ty`, of images number `nb`.
+// The same with the batch innermost and m = 4, for weights as they are, [Cout, Cin, 3, 3];
+// `transposed`: the gradient of the input of such a convolution, whose window is given as that of
+// the convolution of the output gradient with the weights turned around. A panel is
+// Lowering::pack_width columns: `ni` of so many images (the greatest common divisor with the batch)
+// by `ti` neighbouring tiles; it is number `tx` of its row of tiles `ty`, of images number `nb`.
 //
 //   Stages: "rows" (u, i, k, r, c) and "weights" (k, u, r, i, j, c), the transform of the weights
 //   of output channel c * Lowering::tile_channels + u and input channel r, or r * lanes + k;

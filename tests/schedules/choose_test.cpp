@@ -87,11 +87,17 @@ TEST_CASE("Winograd's algorithm is for large 3x3 convolutions with stride 1") {
   wide.c = wide.reduce_c = 256;
   CHECK(choose(wide).schedule == "winograd");
   CHECK(choose(wide).rows == 0);  // more weights than the cache holds pass by once
+  CHECK(choose(wide).tile == 4);
+  wide.machine.lanes = 8;
+  wide.machine.registers = 16;
+  wide.c = wide.reduce_c = 512;
+  wide.h = wide.w = wide.result_h = wide.result_w = wide.input_h = wide.input_w = 7;
+  CHECK(choose(wide).schedule == "winograd");
+  CHECK(choose(wide).tile == 2);  // half as many weights
   for (const auto& change :
        {+[](Problem& q) { q.winograd = false; }, +[](Problem& q) { q.stride_w = 2; },
         +[](Problem& q) { q.dilation_h = 2; }, +[](Problem& q) { q.reduce_w = 5; },
-        +[](Problem& q) { q.h = 7; }, +[](Problem& q) { q.reduce_c = 16; },
-        +[](Problem& q) { q.groups = 2; }}) {
+        +[](Problem& q) { q.reduce_c = 16; }, +[](Problem& q) { q.groups = 2; }}) {
     Problem changed = p;
     change(changed);
     CHECK(choose(changed).schedule != "winograd");

@@ -358,6 +358,8 @@ TEST_CASE("inference: Winograd's algorithm") {
         conv("mb1ic64ih15iw29oc100kh3ph1"),
         conv("mb2ic32ih20oc32oh19ow20kh3ph0pw2"),
         conv("mb1ic64ih17oc64kh3ph0"),
+        conv("mb1ic256ih7oc128kh3ph1"),  // smaller tiles
+        conv("mb3ic128ih6oc136oh4ow6kh3ph0pw1"),
     };
     std::vector<Case> cases;
     for (size_t i = 0; i < shapes.size(); ++i) {
