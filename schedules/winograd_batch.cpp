@@ -12,7 +12,6 @@
 // channels, and all weights pass by for each block. Without, both lie in scratch memory, one matrix
 // of the 36 after the other, so that the weights of one stay in the second-level cache.
 #include <algorithm>
-#include <numeric>
 
 #include "schedules/schedule.h"
 

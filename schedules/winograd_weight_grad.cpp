@@ -8,7 +8,6 @@
 //   rows have sums of their own, in scratch memory; else the transforms lie there, too, and there
 //   is one set of sums; tasks. Stages: see lower_winograd_weight_grad in compiler/ops/winograd.h.
 #include <algorithm>
-#include <numeric>
 
 #include "schedules/schedule.h"
 

@@ -26,7 +26,24 @@ Window conv_window(const Attrs& attrs, int64_t height, int64_t width) {
   return {axes[0], axes[1]};
 }
 
+namespace {
+
+// Stride and dilation are 1: what is the output here is read there, by taps in reverse.
+WindowAxis turned(const WindowAxis& axis) {
+  WindowAxis result = axis;
+  std::swap(result.in, result.out);
+  result.before = axis.kernel - 1 - axis.before;
+  result.after = axis.kernel - 1 - axis.after;
+  return result;
+}
+
+}  // namespace
+
 void lower_transposed(Lowering& lowering, const Window& window, const Func& bias) {
+  if (lowering.winograd == Lowering::Winograd::batch_innermost) {
+    const Window read = {turned(window.y), turned(window.x)};
+    return lower_winograd_batch(lowering, read, WeightOrder::inputs_first, bias);
+  }
   const Var x("x"), y("y"), c("c"), n("n");
   const int64_t groups = lowering.attrs().integer("groups");
   const int64_t depth = lowering.output_types[0].shape[1] / groups;
@@ -80,7 +97,8 @@ void lower(Lowering& lowering) {
     case Lowering::Winograd::channels_innermost:
       return lower_winograd(lowering, window);
     case Lowering::Winograd::batch_innermost:
-      return lower_winograd_batch(lowering, window, false);
+      return lower_winograd_batch(lowering, window, WeightOrder::outputs_first,
+                                  input_or_none(lowering, 2));
   }
   const Func input = lowering.inputs[0], weight = lowering.inputs[1];
   const Func bias = input_or_none(lowering, 2);
@@ -142,22 +160,9 @@ Result<std::vector<Type>> infer_input_grad(InferArgs& args) {
   return outputs_of({{DType::f32, {batch, channels, height, width}}});
 }
 
-// Stride and dilation are 1: what is the output here is read there, by taps in reverse.
-WindowAxis turned(const WindowAxis& axis) {
-  WindowAxis result = axis;
-  std::swap(result.in, result.out);
-  result.before = axis.kernel - 1 - axis.before;
-  result.after = axis.kernel - 1 - axis.after;
-  return result;
-}
-
 void lower_input_grad(Lowering& lowering) {
   const Shape& in = lowering.output_types[0].shape;
-  const Window window = conv_window(lowering.attrs(), in[2], in[3]);
-  if (lowering.winograd == Lowering::Winograd::batch_innermost) {
-    return lower_winograd_batch(lowering, {turned(window.y), turned(window.x)}, true);
-  }
-  lower_transposed(lowering, window, Func());
+  lower_transposed(lowering, conv_window(lowering.attrs(), in[2], in[3]), Func());
 }
 
 void reference_input_grad(ReferenceArgs& args) {

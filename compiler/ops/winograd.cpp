@@ -110,12 +110,12 @@ void lower_winograd(Lowering& lowering, const Window& window) {
   }
 }
 
-void lower_winograd_batch(Lowering& lowering, const Window& window, bool transposed) {
+void lower_winograd_batch(Lowering& lowering, const Window& window, WeightOrder order,
+                          const Func& bias) {
   constexpr int kOut = WinogradTile4::kOut, kTaps = 3;
   const Var x("x"), y("y"), c("c"), n("n"), i("i"), j("j"), k("k"), u("u"), r("r");
   const Var ni("ni"), ti("ti"), tx("tx"), ty("ty"), nb("nb");
   const Func input = lowering.inputs[0], weight = lowering.inputs[1];
-  const Func bias = transposed ? Func() : input_or_none(lowering, 2);
   const int64_t channels = lowering.input_types[0].shape[1];
   const int64_t outputs = lowering.output_types[0].shape[1];
   const int64_t batch = lowering.input_types[0].shape[0];
@@ -126,8 +126,9 @@ void lower_winograd_batch(Lowering& lowering, const Window& window, bool transpo
   const auto tap = [&](const Expr& kx, const Expr& ky) {
     const Expr output = Halide::min(c * width + u, constant(outputs - 1));
     const Expr channel = Halide::min(r, constant(channels - 1));
-    return transposed ? weight(kTaps - 1 - kx, kTaps - 1 - ky, output, channel)
-                      : weight(kx, ky, channel, output);
+    return order == WeightOrder::inputs_first
+               ? weight(kTaps - 1 - kx, kTaps - 1 - ky, output, channel)
+               : weight(kx, ky, channel, output);
   };
   Func rows("rows"), weights("weights");
   rows(u, i, k, r, c) =

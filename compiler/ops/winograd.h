@@ -54,30 +54,35 @@ struct WinogradTile2 {
 //   "halves" (c, x in tile, j, t, n), the output transform along x.
 void lower_winograd(Lowering& lowering, const Window& window);
 
-// The same with the batch innermost and m = 4, for weights as they are, [Cout, Cin, 3, 3];
-// `transposed`: the gradient of the input of such a convolution, whose window is given as that of
-// the convolution of the output gradient with the weights turned around. A panel is
-// Lowering::pack_width columns: `ni` of so many images (the greatest common divisor with the batch)
-// by `ti` neighbouring tiles; it is number `tx` of its row of tiles `ty`, of images number `nb`.
+// Which channels the first dimension of weights is of: those of Conv2d's, or those of transposed
+// convolutions', whose taps come in reverse.
+enum class WeightOrder : uint8_t { outputs_first, inputs_first };
+
+// The same with the batch innermost and m = 4, for weights as they are. Of a transposed
+// convolution, such as the gradient of an input, the window is that in which outputs read. `bias`
+// may be undefined. A panel is Lowering::pack_width columns: `ni` of so many images (the greatest
+// common divisor with the batch) by `ti` neighbouring tiles; it is number `tx` of its row of tiles
+// `ty`, of images number `nb`.
 //
 //   Stages: "rows" (u, i, k, r, c) and "weights" (k, u, r, i, j, c), the transform of the weights
 //   of output channel c * Lowering::tile_channels + u and input channel r, or r * lanes + k;
-//   "columns" (ni, ti, c, i, k, tx, ty, nb) and "patches" (ni, ti, c, i, j, tx, ty, nb), that of
-//   the inputs; "accumulator" and "products" (ni, ti, c, i, j, tx, ty, nb); "halves" (ni, ti, c, x
-//   in tile, j, tx, ty, nb).
-void lower_winograd_batch(Lowering& lowering, const Window& window, bool transposed);
+//   "pixels" and "columns" (ni, ti, c, nb, tx, ty, i, k) and "patches" (ni, ti, c, nb, tx, ty, i,
+//   j), the inputs and their transform along x and then y; "accumulator" and "products" (ni, ti, c,
+//   nb, tx, ty, i, j); "halves" (ni, ti, c, nb, tx, ty, x in tile, j).
+void lower_winograd_batch(Lowering& lowering, const Window& window, WeightOrder order,
+                          const Halide::Func& bias);
 
 // The gradient of the weights of such a convolution, which is the algorithm in reverse: G^T dU G,
 // where dU sums over all tiles and images (B^T d B) * (A g A^T), g 4x4 of the output gradient.
 // Panels of columns as above.
 //
-//   Stages: "columns" and "patches", the transform of the inputs as above; "turned" (k, ni, ti, c,
-//   nb, tx, ty, i, j), a copy of that of input channel c * Lowering::pack_width + k; "spread" and
-//   "upstream" (ni, ti, n, nb, tx, ty, i, j), the transform of the output gradients along x and
-//   then y; "part" (c, n, nb, tx, ty, i, j), the sum over a block of Lowering::block_columns x
-//   block_images panels in chunk_rows rows of tiles; "sums" (c, n, i, j, ty), of all blocks or, if
-//   Lowering::separates_rows, of those in the same rows; "total" (c, n, i, j); "halves" (c, n, x,
-//   j).
+//   Stages: "pixels", "columns" and "patches", the transform of the inputs as above; "turned" (k,
+//   ni, ti, c, nb, tx, ty, i, j), a copy of that of input channel c * Lowering::pack_width + k;
+//   "outputs", "spread" and "upstream" (ni, ti, n, nb, tx, ty, i, j), the transform of the output
+//   gradients along x and then y; "part" (c, n, nb, tx, ty, i, j), the sum over a block of
+//   Lowering::block_columns x block_images panels in chunk_rows rows of tiles; "sums" (c, n, i, j,
+//   ty), of all blocks or, if Lowering::separates_rows, of those in the same rows; "total" (c, n,
+//   i, j); "halves" (c, n, x, j).
 void lower_winograd_weight_grad(Lowering& lowering, const Window& window);
 
 }  // namespace cnnc
