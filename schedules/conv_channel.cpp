@@ -22,6 +22,7 @@ constexpr int64_t kTasks = 16;
 constexpr int64_t kFewTaps = 27;
 constexpr int64_t kMostUnrolledTaps = 25;      // of depthwise convolutions
 constexpr int64_t kMostTapsOfRow = 8;          // of transposed convolutions, unrolled
+constexpr int64_t kMostPaddedTapsOfRow = 7;    // likewise, where some may be out of range
 constexpr int64_t kVectorsOfSingleColumn = 8;  // independent chains that hide the latency of an FMA
 
 bool single_pixel(const Problem& p) { return p.h == 1 && p.w == 1; }
@@ -70,7 +71,7 @@ int64_t panel_bytes(const Problem& p) {
 // Whether the taps of a row are unrolled, so that their predicates fold away.
 bool unrolls_row(const Problem& p) {
   if (p.transposed && p.stride_w > 1) return p.reduce_w <= kMostTapsOfRow;
-  return p.padded && p.reduce_w <= 7;
+  return p.padded && p.reduce_w <= kMostPaddedTapsOfRow;
 }
 
 int64_t accumulators(const Problem& p, const Params& params) {

@@ -7,23 +7,18 @@ namespace cnnc {
 namespace {
 
 bool same_numbers(const Params& x, const Params& y) {
-  return x.schedule == y.schedule && x.a == y.a && x.b == y.b && x.rows == y.rows &&
-         x.columns == y.columns && x.block_c == y.block_c && x.block_n == y.block_n &&
-         x.stages_input == y.stages_input && x.band_rows == y.band_rows &&
+  return x.schedule == y.schedule && x.a == y.a && x.b == y.b && x.tile == y.tile &&
+         x.rows == y.rows && x.columns == y.columns && x.block_c == y.block_c &&
+         x.block_n == y.block_n && x.stages_input == y.stages_input && x.band_rows == y.band_rows &&
          x.separates_border == y.separates_border;
 }
 
-// What the rules would choose if the schedule of `params` did not exist.
-std::vector<Params> of_other_schedules(const Problem& problem, const Params& params) {
-  std::vector<Params> result;
-  if (params.schedule == schedules::winograd.name) {
-    Problem direct = problem;
-    direct.winograd = false;
-    result.push_back(choose(direct));
-  } else if (std::optional<Params> other = choose_winograd(problem)) {
-    result.push_back(*other);
-  }
-  return result;
+// What the rules choose by Winograd's algorithm and without it, where both are possible.
+std::vector<Params> with_and_without_winograd(const Problem& problem) {
+  if (!problem.winograd) return {};
+  Problem direct = problem;
+  direct.winograd = false;
+  return {choose(problem), choose(direct)};
 }
 
 }  // namespace
@@ -60,7 +55,7 @@ void keep_fitting(std::vector<Params>& list, const Machine& machine,
 
 std::vector<Params> neighbours(const Problem& problem, const Params& params) {
   std::vector<Params> found = find_schedule(params.schedule)->neighbours(problem, params);
-  for (Params& other : of_other_schedules(problem, params)) found.push_back(std::move(other));
+  for (Params& other : with_and_without_winograd(problem)) found.push_back(std::move(other));
   std::vector<Params> result;
   for (const Params& each : found) {
     bool is_known = same_numbers(each, params) || !obstacle(problem, each).empty();

@@ -174,8 +174,8 @@ extern const Schedule conv_batch, conv_channel, winograd, winograd_batch, winogr
 [[nodiscard]] Params choose_conv_batch(const Problem&);
 [[nodiscard]] Params choose_conv_channel(const Problem&);
 // Whether Winograd's algorithm applies and pays; its Params if it does. With the channels innermost
-// weights are transformed before, with the batch innermost the kernel does it.
-// `tile`: outputs of its tiles on each axis, 0: the rule's choice.
+// weights are transformed before, for tiles of `tile` outputs on each axis, 0: the rule's choice;
+// with the batch innermost the kernel does it.
 [[nodiscard]] std::optional<Params> choose_winograd(const Problem&, int64_t tile = 0);
 [[nodiscard]] std::optional<Params> choose_winograd_batch(const Problem&);
 [[nodiscard]] std::optional<Params> choose_winograd_weight_grad(const Problem&);
@@ -186,28 +186,6 @@ extern const Schedule conv_batch, conv_channel, winograd, winograd_batch, winogr
 [[nodiscard]] Params choose_window(const Problem&);
 [[nodiscard]] Params choose_product(const Problem&);
 [[nodiscard]] Params choose_generic(const Problem&);
-
-// What Winograd's algorithm with the batch innermost cuts the outputs into: panels of so many
-// columns, which are images and, where the batch is shorter, neighbouring tiles.
-struct WinogradPanels {
-  int64_t images;  // of a panel ...
-  int64_t tiles;   // ... and tiles, along x
-  int64_t along_x;
-  int64_t rows;  // of tiles
-  int64_t along_batch;
-
-  WinogradPanels(int64_t batch, int64_t height, int64_t width, int64_t columns);
-};
-// Memory of taps x taps matrices, each of them without gaps. Elements of all of them are written
-// and read together, so they do not begin in the same set of a cache.
-[[nodiscard]] Scratch winograd_scratch(std::vector<int64_t> extents, int64_t taps,
-                                       const std::vector<int64_t>& outer);
-// Whether tiles are well filled, and outputs enough to make up for the transform of the weights.
-[[nodiscard]] bool winograd_pays(int64_t batch, int64_t height, int64_t width);
-// Whether the scratch memory is a reasonable size.
-[[nodiscard]] bool winograd_scratch_fits(const Params& params);
-// The largest divisor of `of` that does not exceed `most`.
-[[nodiscard]] int64_t largest_divisor(int64_t of, int64_t most);
 
 // For neighbours: Params with other values of one number, and with a larger, smaller, longer or
 // wider register tile.

@@ -11,7 +11,7 @@
 // scratch memory, and one matrix is multiplied after the other: all weights pass by once.
 #include <algorithm>
 
-#include "schedules/schedule.h"
+#include "schedules/winograd_tiles.h"
 
 namespace cnnc {
 namespace {
@@ -19,10 +19,7 @@ namespace {
 constexpr int64_t kLeastChannels = 32;  // fewer do not make up for the transforms
 constexpr int64_t kLeastExtent = 14;    // smaller images get smaller tiles with fewer weights
 constexpr int64_t kChunks = 8;          // of the transform of the inputs
-constexpr int64_t kMostStackBytes = 1 << 20;
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t taps_of(const Params& params) { return params.tile + 2; }  // inputs, on each axis
 int64_t products_of(const Params& params) { return taps_of(params) * taps_of(params); }
@@ -123,10 +120,8 @@ double direct_cycles(const Problem& p) {
 }
 
 bool applies(const Problem& p) {
-  return p.winograd && p.family == "conv" && !p.transposed &&
-         p.vectors == VectorDimension::channel && p.rank == 4 && p.groups == 1 && p.reduce_h == 3 &&
-         p.reduce_w == 3 && p.stride_h == 1 && p.stride_w == 1 && p.dilation_h == 1 &&
-         p.dilation_w == 1 && p.reduce_c % p.machine.lanes == 0;
+  return is_winograd_convolution(p) && p.vectors == VectorDimension::channel && !p.transposed &&
+         p.reduce_c % p.machine.lanes == 0;
 }
 
 void complete(const Problem& p, Params& params) {
@@ -161,7 +156,7 @@ std::string find_obstacle(const Problem& p, const Params& params) {
   }
   if (params.b > ceil_div(p.c, p.machine.lanes)) return "b must not exceed the vectors of channels";
   if (params.a > tiles_of(p, params)) return "a must not exceed a block's tiles";
-  return stack_bytes(p, params) <= kMostStackBytes ? "" : "a block does not fit the stack";
+  return stack_bytes(p, params) <= kMostWinogradStackBytes ? "" : "a block does not fit the stack";
 }
 
 int64_t count_unrolled(const Problem&, const Params& params) {
@@ -173,6 +168,7 @@ std::vector<Params> find_neighbours(const Problem& p, const Params& params) {
   std::vector<Params> list = other_tiles(params);
   vary(list, params, &Params::rows,
        {0, params.rows - 1, params.rows + 1, params.rows / 2, params.rows * 2});
+  vary(list, params, &Params::tile, {2, 4});
   keep_fitting(list, p.machine, [](const Params& each) { return each.a * each.b; });
   return list;
 }

@@ -13,28 +13,23 @@
 // of the 36 after the other, so that the weights of one stay in the second-level cache.
 #include <algorithm>
 
-#include "schedules/schedule.h"
+#include "schedules/winograd_tiles.h"
 
 namespace cnnc {
 namespace {
 
-constexpr int64_t kTile = 4;  // outputs of a tile on each axis
-constexpr int64_t kTaps = 6;  // inputs of a tile on each axis
-constexpr int64_t kProducts = kTaps * kTaps;
+constexpr int64_t kTile = WinogradBatchTile::kOut;
+constexpr int64_t kTaps = WinogradBatchTile::kIn;
+constexpr int64_t kProducts = WinogradBatchTile::kProducts;
 constexpr int64_t kLeastChannels = 16;  // fewer do not make up for the transforms
-constexpr int64_t kMostStackBytes = 1 << 20;
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 WinogradPanels panels_of(const Problem& p, const Params& params) {
   return {p.n, p.h, p.w, params.b * p.machine.lanes};
 }
 
 bool applies(const Problem& p) {
-  return p.winograd && p.family == "conv" && p.vectors == VectorDimension::batch && p.rank == 4 &&
-         p.groups == 1 && p.reduce_h == 3 && p.reduce_w == 3 && p.stride_h == 1 &&
-         p.stride_w == 1 && p.dilation_h == 1 && p.dilation_w == 1 && p.window_h == 0 &&
+  return is_winograd_convolution(p) && p.vectors == VectorDimension::batch && p.window_h == 0 &&
          p.staged_row_bytes == 0 && p.n % p.machine.lanes == 0;
 }
 
@@ -88,7 +83,7 @@ std::string find_obstacle(const Problem& p, const Params& params) {
     return "columns must not exceed " + std::to_string(panels.along_x) + ", and block_n divide " +
            std::to_string(panels.along_batch);
   }
-  return stack_bytes(p, params) <= kMostStackBytes ? "" : "a block does not fit the stack";
+  return stack_bytes(p, params) <= kMostWinogradStackBytes ? "" : "a block does not fit the stack";
 }
 
 int64_t count_unrolled(const Problem&, const Params& params) {
@@ -132,7 +127,7 @@ std::optional<Params> choose_winograd_batch(const Problem& p) {
   const int64_t most = std::max<int64_t>(1, p.machine.l2_bytes * 5 / 8 / panel_bytes(p, params.b));
   params.block_n = largest_divisor(panels.along_batch, most);
   params.columns = std::min(panels.along_x, most / params.block_n);
-  while (stack_bytes(p, params) > kMostStackBytes && params.columns > 1) --params.columns;
+  while (stack_bytes(p, params) > kMostWinogradStackBytes && params.columns > 1) --params.columns;
   complete(p, params);
   if (!find_obstacle(p, params).empty()) return {};
   return params;

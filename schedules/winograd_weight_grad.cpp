@@ -9,19 +9,15 @@
 //   is one set of sums; tasks. Stages: see lower_winograd_weight_grad in compiler/ops/winograd.h.
 #include <algorithm>
 
-#include "schedules/schedule.h"
+#include "schedules/winograd_tiles.h"
 
 namespace cnnc {
 namespace {
 
-constexpr int64_t kTile = 4;  // outputs of a tile on each axis
-constexpr int64_t kTaps = 6;  // inputs of a tile on each axis
-constexpr int64_t kProducts = kTaps * kTaps;
+constexpr int64_t kTaps = WinogradBatchTile::kIn;
+constexpr int64_t kProducts = WinogradBatchTile::kProducts;
 constexpr int64_t kLeastChannels = 32;  // fewer do not make up for the transforms
-constexpr int64_t kMostStackBytes = 1 << 20;
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t padded_outputs(const Problem& p, const Params& params) {
   return ceil_div(p.n, params.a) * params.a;
@@ -80,7 +76,7 @@ std::string find_obstacle(const Problem& p, const Params& params) {
     return "columns must divide " + std::to_string(panels.along_x) + ", block_n " +
            std::to_string(panels.along_batch) + ", and rows " + std::to_string(panels.rows);
   }
-  const bool fits = !params.stages_input || block_bytes(p, params) <= kMostStackBytes;
+  const bool fits = !params.stages_input || block_bytes(p, params) <= kMostWinogradStackBytes;
   return fits ? "" : "a block does not fit the stack";
 }
 

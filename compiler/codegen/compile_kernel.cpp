@@ -199,10 +199,10 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     lowering.tile_channels = static_cast<int>(spec.params.a);
     lowering.block_columns = spec.params.columns;
     lowering.block_images = spec.params.block_n;
+    lowering.separates_rows = spec.params.stages_input;
     for (ValueId input : node.inputs) {
       lowering.inputs.push_back(input == kNoValue ? Func() : funcs.at(input));
     }
-    lowering.separates_rows = spec.params.stages_input;
     if (id == kernel.anchor && spec.params.stages_input && !kernel_funcs.staged.defined() &&
         lowering.winograd == Lowering::Winograd::none) {
       kernel_funcs.staged = clamped(lowering.inputs[0], input_types[0].shape);

@@ -16,16 +16,6 @@ std::vector<int64_t> reversed(std::vector<int64_t> list) {
   return list;
 }
 
-std::vector<int64_t> dense_strides(const std::vector<int64_t>& extents) {
-  std::vector<int64_t> result;
-  int64_t stride = 1;
-  for (int64_t extent : extents) {
-    result.push_back(stride);
-    stride *= extent;
-  }
-  return result;
-}
-
 // The height or width of a shape, 1 where it has none.
 int64_t extent(const Shape& shape, size_t dimension) {
   return dimension < shape.size() ? shape[dimension] : 1;
@@ -111,7 +101,7 @@ KernelArgument describe_argument(const Graph& graph, ValueId id, const Placement
   }
   if (packing.panel > 0) {
     argument.extents = packed_extents(graph.type(id).shape, packing);
-    argument.strides = dense_strides(argument.extents);
+    argument.strides = dense_scratch(argument.extents).strides;
   } else {
     argument.extents = reversed(graph.type(id).shape);
     argument.strides = reversed(strides(graph.type(id).shape, placement.layout));
@@ -168,9 +158,9 @@ bool touches_batch(const Kernel& kernel, const std::vector<Placement>& placement
          std::any_of(kernel.outputs.begin(), kernel.outputs.end(), is_other);
 }
 
-// Whether a kernel may compute its anchor by Winograd's algorithm. Its transforms are unrolled:
-// vectors that are scattered over planes would be that many times as many elements, and take half a
-// minute to compile.
+// Whether a kernel may compute its anchor by Winograd's algorithm, if the rules choose it. It reads
+// and writes whole vectors only: its transforms are unrolled, and elements that are scattered over
+// planes would be that many times as many, and take half a minute to compile.
 bool allows_winograd(const Graph& graph, const Kernel& kernel,
                      const std::vector<Placement>& placements, const Problem& problem) {
   const std::vector<ValueId>& inputs = graph.nodes[kernel.anchor].inputs;

@@ -63,7 +63,8 @@ struct KernelSpec {
 struct SharedPacking {
   // Channels of a panel, a multiple of every version's lanes; 0: each kernel's own choice.
   int64_t panel = 0;
-  // Parameters by name: how the first kernel that reads them takes them transformed.
+  // Parameters by name: for which tiles of Winograd's algorithm the first kernel that reads them
+  // takes them transformed; 0: for none. See WeightPacking.
   std::map<std::string, int64_t> winograd;
 };
 

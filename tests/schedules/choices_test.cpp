@@ -47,6 +47,12 @@ std::vector<Case> some_cases(const std::string& target, std::mt19937& random) {
   shape.kernel_h = shape.kernel_w = 3;
   shape.top = shape.left = shape.bottom = shape.right = 1;
   cases.push_back(for_inference(conv_forward(shape), kChannelsLast, kChannelsLast));
+  ConvShape trained = shape;
+  trained.batch = 2 * lanes;
+  trained.height = trained.width = 10;
+  cases.push_back(for_training(conv_forward(trained)));
+  cases.push_back(for_training(conv_input_grad(trained)));
+  cases.push_back(for_training(conv_weight_grad(trained, update)));
   shape.relu = true;
   shape.pool.kernel_h = shape.pool.kernel_w = 2;
   cases.push_back(for_inference(conv_forward(shape), kChannelsLast, kChannelsLast));

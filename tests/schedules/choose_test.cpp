@@ -1,4 +1,5 @@
 // What the rules choose, where no result would show it.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "schedules/schedule.h"
@@ -126,6 +127,44 @@ TEST_CASE("Winograd's algorithm is for training, too") {
   CHECK(choose(gradient).stages_input == false);
   gradient.c = gradient.n = 32;
   CHECK(choose(gradient).stages_input);  // the sums stay in the cache
+}
+
+TEST_CASE("transforms of large batches of large images are kept in blocks") {
+  Problem p = convolution(3);
+  p.vectors = VectorDimension::batch;
+  p.n = 64;
+  p.c = p.reduce_c = 128;
+  CHECK(choose(p).columns == 0);
+  p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 224;
+  CHECK(choose(p).schedule == "winograd_batch");
+  CHECK(choose(p).columns > 0);
+  Problem gradient = weight_gradient(128, 128, 3, 28, 64);
+  gradient.winograd = true;
+  CHECK_FALSE(choose(gradient).stages_input);
+  gradient.reduce_h = gradient.reduce_w = gradient.input_h = gradient.input_w = 224;
+  // A block of so many channels does not fit the stack: the sum is direct.
+  CHECK(choose(gradient).schedule == "conv_weight_grad");
+  gradient.c = gradient.n = 48;
+  CHECK(choose(gradient).schedule == "winograd_weight_grad");
+  CHECK(choose(gradient).stages_input);
+}
+
+TEST_CASE("a search tries convolutions with and without Winograd's algorithm") {
+  for (const VectorDimension vectors : {VectorDimension::batch, VectorDimension::channel}) {
+    Problem p = convolution(3);
+    p.vectors = vectors;
+    p.n = vectors == VectorDimension::batch ? 32 : 1;
+    const Params winograd = choose(p);
+    p.winograd = false;
+    const Params direct = choose(p);
+    p.winograd = true;
+    for (const auto& [from, to] : {std::pair{winograd, direct}, std::pair{direct, winograd}}) {
+      const std::vector<Params> around = neighbours(p, from);
+      const std::string& wanted = to.schedule;
+      CHECK(std::any_of(around.begin(), around.end(),
+                        [&](const Params& each) { return each.schedule == wanted; }));
+    }
+  }
 }
 
 TEST_CASE("what a rule chooses is possible, and so are its neighbours") {

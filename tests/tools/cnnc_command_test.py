@@ -195,6 +195,17 @@ class CnncCommand(CommandTest):
         explained, _ = self.run_command(CNNC, model, "--explain", "--no-winograd")
         self.assertNotIn("winograd", explained)
 
+    def test_winograd_is_a_choice_in_training(self):
+        layers = [{"type": "Conv2d", "name": f"conv{i}", "out_channels": 32, "kernel_size": 3,
+                   "padding": 1} for i in (1, 2)]
+        layers += [{"type": "Flatten"}, {"type": "Linear", "name": "fc", "out_features": 4}]
+        for choice, options, wanted in (("auto", [], True), ("auto", ["--no-winograd"], False),
+                                        (False, [], False)):
+            model = self.model(winograd=choice, input={"shape": [1, 8, 8]}, layers=layers)
+            explained, _ = self.run_command(CNNC, model, "--explain", "--train", *options)
+            for schedule in ("winograd_batch", "winograd_weight_grad"):
+                self.assertEqual(schedule in explained, wanted, (choice, options))
+
     def test_explain(self):
         model = self.model()
         out, err = self.run_command(CNNC, model, "--explain")

@@ -1,18 +1,29 @@
-// What the schedules of Winograd's algorithm with the batch innermost share.
+#include "schedules/winograd_tiles.h"
+
 #include <algorithm>
 #include <numeric>
-
-#include "schedules/schedule.h"
 
 namespace cnnc {
 namespace {
 
-constexpr int64_t kTile = 4;   // outputs of a tile on each axis
+constexpr int64_t kTile = WinogradBatchTile::kOut;
 constexpr int64_t kLine = 16;  // elements of a line of the caches
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 }  // namespace
+
+int64_t largest_divisor(int64_t of, int64_t most) {
+  int64_t result = 1;
+  for (int64_t k = 1; k <= std::min(of, most); ++k) {
+    if (of % k == 0) result = k;
+  }
+  return result;
+}
+
+bool is_winograd_convolution(const Problem& p) {
+  return p.winograd && p.family == "conv" && p.rank == 4 && p.groups == 1 && p.reduce_h == 3 &&
+         p.reduce_w == 3 && p.stride_h == 1 && p.stride_w == 1 && p.dilation_h == 1 &&
+         p.dilation_w == 1;
+}
 
 WinogradPanels::WinogradPanels(int64_t batch, int64_t height, int64_t width, int64_t columns)
     : images(std::gcd(batch, columns)),
@@ -47,14 +58,6 @@ bool winograd_scratch_fits(const Params& params) {
   int64_t elements = 0;
   for (const Scratch& scratch : params.scratch) elements += scratch.elements();
   return elements <= kMostElements;
-}
-
-int64_t largest_divisor(int64_t of, int64_t most) {
-  int64_t result = 1;
-  for (int64_t k = 1; k <= std::min(of, most); ++k) {
-    if (of % k == 0) result = k;
-  }
-  return result;
 }
 
 }  // namespace cnnc
