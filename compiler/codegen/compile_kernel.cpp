@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <mutex>
+#include <set>
 
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "compiler/codegen/kernel.h"
+#include "compiler/codegen/prefetch.h"
 #include "compiler/ops/lowering.h"
 
 namespace cnnc {
@@ -160,10 +163,37 @@ Lowering::Winograd winograd_of(const Params& params) {
   return Lowering::Winograd::none;
 }
 
+// The buffer of an input.
+std::string input_name(size_t i) { return "in" + std::to_string(i); }
+
 struct BuiltKernel {
   Halide::Pipeline pipeline;
   std::vector<Halide::Argument> arguments;
+  std::unique_ptr<PrefetchPass> prefetch;
 };
+
+// What the kernel reads from far away: panels of weights, and what is added to the anchor's sums.
+std::unique_ptr<PrefetchPass> prefetch_of(const Graph& graph, const Kernel& kernel,
+                                      const KernelSpec& spec, const KernelFuncs& funcs) {
+  std::set<std::string> panels, added;
+  std::string tile;
+  for (const auto& [name, stage] : funcs.stages) {
+    if (name == "accumulator") tile = stage.name();
+    // Scratch memory in which weights are copied, or transformed.
+    if (name == "packed" || name == "weights") panels.insert(stage.name());
+  }
+  const std::vector<ValueId>& anchors = graph.nodes[kernel.anchor].inputs;
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    const std::string buffer = input_name(i);
+    const ValueId value = kernel.inputs[i];
+    if (spec.arguments[i].packing.panel > 0) panels.insert(buffer);
+    if (std::find(anchors.begin(), anchors.end(), value) == anchors.end() &&
+        graph.type(value).rank() == graph.type(kernel.outputs[0]).rank()) {
+      added.insert(buffer);
+    }
+  }
+  return std::make_unique<PrefetchPass>(std::move(panels), std::move(tile), std::move(added));
+}
 
 BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& spec) {
   std::map<ValueId, Func> funcs;
@@ -171,7 +201,7 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
   for (size_t i = 0; i < kernel.inputs.size(); ++i) {
     const KernelArgument& argument = spec.arguments[i];
     ImageParam param(halide_type(argument.dtype), static_cast<int>(argument.extents.size()),
-                     "in" + std::to_string(i));
+                     input_name(i));
     constrain(param, argument, true);
     built.arguments.emplace_back(param);
     funcs[argument.value] = argument.packing.panel > 0
@@ -283,6 +313,7 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     outputs.push_back(kernel_funcs.scratch[i]);
   }
   built.pipeline = Halide::Pipeline(outputs);
+  if (kernel.anchor >= 0) built.prefetch = prefetch_of(graph, kernel, spec, kernel_funcs);
   return built;
 }
 
@@ -348,10 +379,11 @@ std::string compile_kernel(const Graph& graph, const Kernel& kernel, const Kerne
                            KernelForm form) {
   Reporter::install();
   try {
-    const BuiltKernel built = build(graph, kernel, spec);
+    BuiltKernel built = build(graph, kernel, spec);
     const Halide::Target full_target = halide_target(target);
     Halide::Pipeline pipeline = built.pipeline;
     const MemoryFile file;
+    if (built.prefetch) pipeline.add_custom_lowering_pass(built.prefetch.release());
     if (form == KernelForm::bitcode) {
       pipeline.compile_to_bitcode(file.path(), built.arguments, function, full_target);
     } else {

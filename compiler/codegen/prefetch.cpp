@@ -1,0 +1,186 @@
+// Tested by tests/codegen/prefetch_test.cpp.
+#include "compiler/codegen/prefetch.h"
+
+#include <optional>
+
+namespace cnnc {
+namespace {
+
+using Halide::Expr;
+using Halide::Internal::Allocate;
+using Halide::Internal::as_const_int;
+using Halide::Internal::Call;
+using Halide::Internal::Evaluate;
+using Halide::Internal::For;
+using Halide::Internal::IRVisitor;
+using Halide::Internal::LetStmt;
+using Halide::Internal::Load;
+using Halide::Internal::ProducerConsumer;
+using Halide::Internal::Ramp;
+using Halide::Internal::simplify;
+using Halide::Internal::Stmt;
+using Halide::Internal::substitute;
+using Halide::Internal::Variable;
+
+using Lets = std::vector<std::pair<std::string, Expr>>;
+
+constexpr int kLine = 16;           // elements of a line of the caches
+constexpr int64_t kMostTiles = 16;  // more of them hide how long the first one waits
+
+Expr inlined(const Lets& lets, Expr expr) {
+  for (auto let = lets.rbegin(); let != lets.rend(); ++let) {
+    expr = substitute(let->first, let->second, expr);
+  }
+  return expr;
+}
+
+// The first element that a load reads.
+Expr first_index(const Load* load) {
+  const Ramp* ramp = load->index.as<Ramp>();
+  return ramp ? ramp->base : load->index;
+}
+
+// The loads of a statement from some buffers, outside of loops in it, and where they are; with a
+// `consumed` Func only those that follow it.
+class Loads : public IRVisitor {
+ public:
+  explicit Loads(const std::set<std::string>& buffers, std::string consumed = "")
+      : buffers_(buffers), consumed_(std::move(consumed)), counts_(consumed_.empty()) {}
+  std::vector<std::pair<std::string, Expr>> found;
+  bool has_loops = false;
+
+ private:
+  using IRVisitor::visit;
+  void visit(const For*) override { has_loops = true; }
+  void visit(const LetStmt* let) override {
+    let->value.accept(this);
+    lets_.emplace_back(let->name, let->value);
+    let->body.accept(this);
+    lets_.pop_back();
+  }
+  void visit(const ProducerConsumer* op) override {
+    const bool counted = counts_;
+    if (op->name == consumed_) counts_ = !op->is_producer;
+    op->body.accept(this);
+    counts_ = counted;
+  }
+  void visit(const Load* load) override {
+    IRVisitor::visit(load);
+    if (counts_ && buffers_.count(load->name) > 0) {
+      add(load->name, inlined(lets_, first_index(load)));
+    }
+  }
+  // Loads of one line are one.
+  void add(const std::string& buffer, const Expr& index) {
+    for (const auto& [other, begin] : found) {
+      if (other != buffer) continue;
+      const auto distance = as_const_int(simplify(index - begin));
+      if (distance && std::abs(*distance) < kLine) return;
+    }
+    found.emplace_back(buffer, index);
+  }
+
+  const std::set<std::string>& buffers_;
+  std::string consumed_;
+  bool counts_;
+  Lets lets_;
+};
+
+Expr variable_of(const For* loop) { return Variable::make(Halide::Int(32), loop->name); }
+
+// How far an index moves from one iteration to the next; nothing if that is not constant.
+std::optional<int64_t> step_of(const Expr& index, const For* loop) {
+  const Expr next = substitute(loop->name, variable_of(loop) + 1, index);
+  return as_const_int(simplify(next - index));
+}
+
+// The Func that a loop belongs to.
+std::string owner(const For* loop) { return loop->name.substr(0, loop->name.find(".s")); }
+
+Stmt prefetch(const std::string& buffer, const Expr& index) {
+  constexpr int kReads = 0, kAllCaches = 3, kData = 1;
+  const Expr begin =
+      Halide::reinterpret(Halide::UInt(64), Variable::make(Halide::Handle(), buffer));
+  const Expr bytes = Halide::cast<uint64_t>(simplify(index)) * 4;
+  const Expr address = Halide::reinterpret(Halide::Handle(), begin + bytes);
+  return Evaluate::make(Call::make(Halide::Int(32), "llvm.prefetch.p0",
+                                   {address, kReads, kAllCaches, kData}, Call::Extern));
+}
+
+}  // namespace
+
+Stmt PrefetchPass::visit(const LetStmt* let) {
+  lets_.emplace_back(let->name, let->value);
+  Stmt result = IRMutator::visit(let);
+  lets_.pop_back();
+  return result;
+}
+
+Stmt PrefetchPass::visit(const For* loop) {
+  loops_.push_back(loop);
+  const Stmt body = mutate(loop->body);
+  const Stmt complete = body.same_as(loop->body) ? body_with_next_panel(loop) : body;
+  loops_.pop_back();
+  if (complete.same_as(loop->body)) return loop;
+  return For::make(loop->name, loop->min, loop->extent, loop->for_type, loop->partition_policy,
+                   loop->device_api, complete);
+}
+
+Stmt PrefetchPass::body_with_next_panel(const For* loop) const {
+  Loads loads(panels_);
+  loop->body.accept(&loads);
+  const auto steps = as_const_int(loop->extent);
+  if (loads.has_loops || loads.found.empty() || !steps) return loop->body;
+  const std::string& panels = loads.found[0].first;
+  const Expr index = inlined(lets_, loads.found[0].second);
+  const auto step = step_of(index, loop);
+  if (!step || *step <= 0) return loop->body;
+  // From the inside out: loops of the same sum, those over tiles that share a panel, and the one
+  // over panels.
+  int64_t tiles = 1;
+  Expr tile = 0;
+  for (auto outer = loops_.rbegin(); outer != loops_.rend(); ++outer) {
+    if (owner(*outer) == owner(loop)) continue;
+    const auto moves = step_of(index, *outer);
+    if (!moves) return loop->body;
+    const Expr outer_variable = variable_of(*outer);
+    if (*moves == 0) {
+      const auto extent = as_const_int((*outer)->extent);
+      if (!extent) return loop->body;
+      tile = tile + (outer_variable - (*outer)->min) * static_cast<int>(tiles);
+      tiles *= *extent;
+      continue;
+    }
+    if (tiles < 2 || tiles > kMostTiles) return loop->body;
+    // A power of two, which an address can be made of at once.
+    int ahead = 1;
+    while (ahead * tiles < *step) ahead *= 2;
+    const Expr next =
+        substitute((*outer)->name, outer_variable + 1, substitute(loop->name, loop->min, index));
+    const Expr past = tile * static_cast<int>(*steps) + (variable_of(loop) - loop->min);
+    Stmt body = loop->body;
+    for (int line = 0; line < ahead; line += kLine) {
+      body = Halide::Internal::Block::make(prefetch(panels, next + past * ahead + line), body);
+    }
+    return body;
+  }
+  return loop->body;
+}
+
+Stmt PrefetchPass::visit(const Allocate* allocate) {
+  const Stmt result = IRMutator::visit(allocate);
+  if (allocate->name != tile_ || added_.empty()) return result;
+  Loads loads(added_, tile_);
+  allocate->body.accept(&loads);
+  if (loads.found.empty()) return result;
+  const Allocate* mutated = result.as<Allocate>();
+  Stmt body = mutated->body;
+  for (const auto& [buffer, index] : loads.found) {
+    body = Halide::Internal::Block::make(prefetch(buffer, index), body);
+  }
+  return Allocate::make(mutated->name, mutated->type, mutated->memory_type, mutated->extents,
+                        mutated->condition, body, mutated->new_expr, mutated->free_function,
+                        mutated->padding);
+}
+
+}  // namespace cnnc

@@ -1,0 +1,124 @@
+// Which elements the pass asks for, over all iterations of small loops.
+#include <catch2/catch.hpp>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "compiler/codegen/prefetch.h"
+
+namespace cnnc {
+namespace {
+
+using Halide::Expr;
+using namespace Halide::Internal;
+
+Expr variable(const std::string& name) { return Variable::make(Halide::Int(32), name); }
+
+Stmt loop(const std::string& name, int extent, const Stmt& body) {
+  return For::make(name, 0, extent, ForType::Serial, Halide::Partition::Auto,
+                   Halide::DeviceAPI::None, body);
+}
+
+Expr load(const std::string& buffer, const Expr& index) {
+  return Load::make(Halide::Float(32, 8), buffer, Ramp::make(index, 1, 8), {}, {}, const_true(8),
+                    {});
+}
+
+Stmt store(const std::string& buffer, const Expr& value, const Expr& index) {
+  return Store::make(buffer, value, Ramp::make(index, 1, 8), {}, const_true(8), {});
+}
+
+// The lines of 16 elements that are asked for, by the value of the loop "result.s0.panel".
+class AskedFor : public IRVisitor {
+ public:
+  std::map<int64_t, std::set<int64_t>> lines;
+  int calls = 0;
+
+ private:
+  using IRVisitor::visit;
+  void visit(const For* op) override {
+    const int64_t extent = as_const_int(op->extent).value();
+    for (int64_t i = 0; i < extent; ++i) {
+      if (op->name == "result.s0.panel") panel_ = i;
+      substitute(op->name, static_cast<int>(i), op->body).accept(this);
+    }
+  }
+  void visit(const LetStmt* op) override { substitute(op->name, op->value, op->body).accept(this); }
+  void visit(const Call* op) override {
+    if (op->name != "llvm.prefetch.p0") return;
+    ++calls;
+    // reinterpret(reinterpret(buffer) + bytes)
+    const Add* sum = op->args[0].as<Reinterpret>()->value.as<Add>();
+    REQUIRE(sum);
+    const auto bytes = as_const_uint(simplify(sum->b));
+    REQUIRE(bytes);
+    lines[panel_].insert(static_cast<int64_t>(*bytes) / 64);
+  }
+  int64_t panel_ = 0;
+};
+
+constexpr int kPanels = 3, kSteps = 40, kStep = 24;
+
+// Tiles that share panels of kSteps x kStep elements.
+Stmt products(const std::vector<int>& tiles) {
+  const Expr k = variable("sum.s1.k");
+  const Expr index = (variable("offset") + k) * kStep;
+  Stmt body = store("sum", load("sum", 0) + load("weights", index) * load("input", k), 0);
+  body = loop("sum.s1.k", kSteps, body);
+  body = LetStmt::make("offset", variable("result.s0.panel") * kSteps, body);
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    body = loop("result.s0.tile" + std::to_string(i), tiles[i], body);
+  }
+  return loop("result.s0.panel", kPanels, body);
+}
+
+AskedFor asked_for(const Stmt& statement, const std::set<std::string>& panels,
+                   const std::set<std::string>& added = {}) {
+  PrefetchPass prefetch(panels, "sum", added);
+  AskedFor result;
+  prefetch.mutate(statement).accept(&result);
+  return result;
+}
+
+TEST_CASE("tiles that share a panel ask for all of the next one") {
+  for (const std::vector<int>& tiles : std::vector<std::vector<int>>{{2}, {5}, {3, 4}, {16}}) {
+    const AskedFor asked = asked_for(products(tiles), {"weights"});
+    for (int64_t panel = 0; panel < kPanels; ++panel) {
+      const int64_t begin = (panel + 1) * kSteps * kStep, end = begin + kSteps * kStep;
+      for (int64_t line = begin / 16; line <= (end - 1) / 16; ++line) {
+        CAPTURE(tiles, panel, line);
+        REQUIRE(asked.lines.at(panel).count(line) == 1);
+      }
+      // And little else: a power of two of elements per step, up to twice as many.
+      REQUIRE(asked.lines.at(panel).size() <= 2 * (kSteps * kStep / 16) + 2);
+    }
+  }
+}
+
+TEST_CASE("one tile alone, and very many, ask for nothing") {
+  CHECK(asked_for(products({}), {"weights"}).calls == 0);
+  CHECK(asked_for(products({17}), {"weights"}).calls == 0);
+  CHECK(asked_for(products({4}), {"other"}).calls == 0);
+}
+
+TEST_CASE("a tile asks once for each line that is added to its sums") {
+  const Expr tile = variable("result.s0.tile");
+  const Stmt sums = loop("sum.s1.k", kSteps, store("sum", load("sum", 0) + load("input", 0), 0));
+  const Expr place = variable("place");
+  Stmt adds = Block::make(store("result", load("sum", 0) + load("other", place), place),
+                          store("result", load("sum", 8) + load("other", place + 8), place + 8));
+  adds = Block::make(adds, store("result", load("sum", 16) + load("other", place + 160), place));
+  adds = LetStmt::make("place", tile * 32, adds);
+  Stmt body = Block::make(ProducerConsumer::make_produce("sum", sums),
+                          ProducerConsumer::make_consume("sum", adds));
+  body = Allocate::make("sum", Halide::Float(32), Halide::MemoryType::Register, {24}, const_true(),
+                        body);
+  const AskedFor asked = asked_for(loop("result.s0.tile", 3, body), {}, {"other"});
+  CHECK(asked.calls == 3 * 2);
+  CHECK(asked.lines.at(0) == std::set<int64_t>{0, 2, 4, 10, 12, 14});
+  CHECK(asked_for(loop("result.s0.tile", 3, body), {}, {"result", "input"}).calls == 0);
+}
+
+}  // namespace
+}  // namespace cnnc
