@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <mutex>
-#include <set>
+#include <optional>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -169,30 +168,28 @@ std::string input_name(size_t i) { return "in" + std::to_string(i); }
 struct BuiltKernel {
   Halide::Pipeline pipeline;
   std::vector<Halide::Argument> arguments;
-  std::unique_ptr<PrefetchPass> prefetch;
+  std::optional<FarReads> far_reads;  // of a kernel with an anchor
 };
 
-// What the kernel reads from far away: panels of weights, and what is added to the anchor's sums.
-std::unique_ptr<PrefetchPass> prefetch_of(const Graph& graph, const Kernel& kernel,
-                                      const KernelSpec& spec, const KernelFuncs& funcs) {
-  std::set<std::string> panels, added;
-  std::string tile;
+FarReads far_reads(const Graph& graph, const Kernel& kernel, const KernelSpec& spec,
+                   const KernelFuncs& funcs) {
+  FarReads reads;
   for (const auto& [name, stage] : funcs.stages) {
-    if (name == "accumulator") tile = stage.name();
-    // Scratch memory in which weights are copied, or transformed.
-    if (name == "packed" || name == "weights") panels.insert(stage.name());
+    if (name == "accumulator") reads.tile = stage.name();
+    // Scratch memory: weights that are copied or transformed, and Winograd's matrices.
+    if (name == "packed" || name == "weights") reads.panels.insert(stage.name());
+    if (name == "products" || name == "sums") reads.blocks.insert(stage.name());
   }
   const std::vector<ValueId>& anchors = graph.nodes[kernel.anchor].inputs;
   for (size_t i = 0; i < kernel.inputs.size(); ++i) {
-    const std::string buffer = input_name(i);
     const ValueId value = kernel.inputs[i];
-    if (spec.arguments[i].packing.panel > 0) panels.insert(buffer);
+    if (spec.arguments[i].packing.panel > 0) reads.panels.insert(input_name(i));
     if (std::find(anchors.begin(), anchors.end(), value) == anchors.end() &&
         graph.type(value).rank() == graph.type(kernel.outputs[0]).rank()) {
-      added.insert(buffer);
+      reads.added.insert(input_name(i));
     }
   }
-  return std::make_unique<PrefetchPass>(std::move(panels), std::move(tile), std::move(added));
+  return reads;
 }
 
 BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& spec) {
@@ -313,7 +310,7 @@ BuiltKernel build(const Graph& graph, const Kernel& kernel, const KernelSpec& sp
     outputs.push_back(kernel_funcs.scratch[i]);
   }
   built.pipeline = Halide::Pipeline(outputs);
-  if (kernel.anchor >= 0) built.prefetch = prefetch_of(graph, kernel, spec, kernel_funcs);
+  if (kernel.anchor >= 0) built.far_reads = far_reads(graph, kernel, spec, kernel_funcs);
   return built;
 }
 
@@ -379,11 +376,11 @@ std::string compile_kernel(const Graph& graph, const Kernel& kernel, const Kerne
                            KernelForm form) {
   Reporter::install();
   try {
-    BuiltKernel built = build(graph, kernel, spec);
+    const BuiltKernel built = build(graph, kernel, spec);
     const Halide::Target full_target = halide_target(target);
     Halide::Pipeline pipeline = built.pipeline;
     const MemoryFile file;
-    if (built.prefetch) pipeline.add_custom_lowering_pass(built.prefetch.release());
+    if (built.far_reads) pipeline.add_custom_lowering_pass(new PrefetchPass(*built.far_reads));
     if (form == KernelForm::bitcode) {
       pipeline.compile_to_bitcode(file.path(), built.arguments, function, full_target);
     } else {

@@ -97,7 +97,7 @@ std::optional<int64_t> step_of(const Expr& index, const For* loop) {
 // The Func that a loop belongs to.
 std::string owner(const For* loop) { return loop->name.substr(0, loop->name.find(".s")); }
 
-Stmt prefetch(const std::string& buffer, const Expr& index) {
+Stmt ask_for(const std::string& buffer, const Expr& index) {
   constexpr int kReads = 0, kAllCaches = 3, kData = 1;
   const Expr begin =
       Halide::reinterpret(Halide::UInt(64), Variable::make(Halide::Handle(), buffer));
@@ -105,6 +105,11 @@ Stmt prefetch(const std::string& buffer, const Expr& index) {
   const Expr address = Halide::reinterpret(Halide::Handle(), begin + bytes);
   return Evaluate::make(Call::make(Halide::Int(32), "llvm.prefetch.p0",
                                    {address, kReads, kAllCaches, kData}, Call::Extern));
+}
+
+Stmt before(const std::vector<Stmt>& first, Stmt body) {
+  for (const Stmt& statement : first) body = Halide::Internal::Block::make(statement, body);
+  return body;
 }
 
 }  // namespace
@@ -118,23 +123,22 @@ Stmt PrefetchPass::visit(const LetStmt* let) {
 
 Stmt PrefetchPass::visit(const For* loop) {
   loops_.push_back(loop);
-  const Stmt body = mutate(loop->body);
-  const Stmt complete = body.same_as(loop->body) ? body_with_next_panel(loop) : body;
+  const Stmt body = before(next_block(loop), before(next_panel(loop), mutate(loop->body)));
   loops_.pop_back();
-  if (complete.same_as(loop->body)) return loop;
+  if (body.same_as(loop->body)) return loop;
   return For::make(loop->name, loop->min, loop->extent, loop->for_type, loop->partition_policy,
-                   loop->device_api, complete);
+                   loop->device_api, body);
 }
 
-Stmt PrefetchPass::body_with_next_panel(const For* loop) const {
-  Loads loads(panels_);
+std::vector<Stmt> PrefetchPass::next_panel(const For* loop) const {
+  Loads loads(reads_.panels);
   loop->body.accept(&loads);
   const auto steps = as_const_int(loop->extent);
-  if (loads.has_loops || loads.found.empty() || !steps) return loop->body;
+  if (loads.has_loops || loads.found.empty() || !steps) return {};
   const std::string& panels = loads.found[0].first;
   const Expr index = inlined(lets_, loads.found[0].second);
   const auto step = step_of(index, loop);
-  if (!step || *step <= 0) return loop->body;
+  if (!step || *step <= 0) return {};
   // From the inside out: loops of the same sum, those over tiles that share a panel, and the one
   // over panels.
   int64_t tiles = 1;
@@ -142,45 +146,61 @@ Stmt PrefetchPass::body_with_next_panel(const For* loop) const {
   for (auto outer = loops_.rbegin(); outer != loops_.rend(); ++outer) {
     if (owner(*outer) == owner(loop)) continue;
     const auto moves = step_of(index, *outer);
-    if (!moves) return loop->body;
+    if (!moves) return {};
     const Expr outer_variable = variable_of(*outer);
     if (*moves == 0) {
       const auto extent = as_const_int((*outer)->extent);
-      if (!extent) return loop->body;
+      if (!extent) return {};
       tile = tile + (outer_variable - (*outer)->min) * static_cast<int>(tiles);
       tiles *= *extent;
       continue;
     }
-    if (tiles < 2 || tiles > kMostTiles) return loop->body;
+    if (tiles < 2 || tiles > kMostTiles) return {};
     // A power of two, which an address can be made of at once.
     int ahead = 1;
     while (ahead * tiles < *step) ahead *= 2;
     const Expr next =
         substitute((*outer)->name, outer_variable + 1, substitute(loop->name, loop->min, index));
     const Expr past = tile * static_cast<int>(*steps) + (variable_of(loop) - loop->min);
-    Stmt body = loop->body;
+    std::vector<Stmt> result;
     for (int line = 0; line < ahead; line += kLine) {
-      body = Halide::Internal::Block::make(prefetch(panels, next + past * ahead + line), body);
+      result.push_back(ask_for(panels, next + past * ahead + line));
     }
-    return body;
+    return result;
   }
-  return loop->body;
+  return {};
+}
+
+std::vector<Stmt> PrefetchPass::next_block(const For* loop) const {
+  Loads loads(reads_.blocks);
+  loop->body.accept(&loads);
+  if (loads.has_loops) return {};
+  std::vector<Stmt> result;
+  for (const auto& [buffer, where] : loads.found) {
+    const Expr index = inlined(lets_, where);
+    for (auto outer = loops_.rbegin(); outer != loops_.rend(); ++outer) {
+      if (owner(*outer) == owner(loop)) continue;
+      const auto moves = step_of(index, *outer);
+      if (moves && *moves == 0) continue;
+      if (moves) result.push_back(ask_for(buffer, index + static_cast<int>(*moves)));
+      break;
+    }
+  }
+  return result;
 }
 
 Stmt PrefetchPass::visit(const Allocate* allocate) {
   const Stmt result = IRMutator::visit(allocate);
-  if (allocate->name != tile_ || added_.empty()) return result;
-  Loads loads(added_, tile_);
+  if (allocate->name != reads_.tile) return result;
+  Loads loads(reads_.added, reads_.tile);
   allocate->body.accept(&loads);
-  if (loads.found.empty()) return result;
+  std::vector<Stmt> first;
+  for (const auto& [buffer, index] : loads.found) first.push_back(ask_for(buffer, index));
+  if (first.empty()) return result;
   const Allocate* mutated = result.as<Allocate>();
-  Stmt body = mutated->body;
-  for (const auto& [buffer, index] : loads.found) {
-    body = Halide::Internal::Block::make(prefetch(buffer, index), body);
-  }
   return Allocate::make(mutated->name, mutated->type, mutated->memory_type, mutated->extents,
-                        mutated->condition, body, mutated->new_expr, mutated->free_function,
-                        mutated->padding);
+                        mutated->condition, before(first, mutated->body), mutated->new_expr,
+                        mutated->free_function, mutated->padding);
 }
 
 }  // namespace cnnc

@@ -10,18 +10,22 @@
 
 namespace cnnc {
 
-// Elements are of four bytes, and `panels` and `added` are names of buffers.
-//
-// An innermost loop that reads a panel of one of the `panels`, a panel that several register tiles
-// share, asks for the next one: each of the tiles for a part. A first-level cache fetches a panel
-// only when its first tile reads it, and would idle afterwards.
-//
-// A register tile, the Func `tile`, asks for the elements of the `added` buffers that will be added
-// to its sums before it begins to sum.
+// Buffers, of elements of four bytes, and what is asked for of them.
+struct FarReads {
+  // Their panels are shared by several register tiles. An innermost loop that reads a panel asks
+  // for the next one, each of the tiles for a part of it. Otherwise a panel would come when its
+  // first tile reads it, and memory would idle afterwards.
+  std::set<std::string> panels;
+  // An innermost loop that reads one of these asks for what the loop around it reads next.
+  std::set<std::string> blocks;
+  // What is added to the sums of a register tile. Before it sums, the tile asks for it.
+  std::set<std::string> added;
+  std::string tile;  // the Func of the sums
+};
+
 class PrefetchPass : public Halide::Internal::IRMutator {
  public:
-  PrefetchPass(std::set<std::string> panels, std::string tile, std::set<std::string> added)
-      : panels_(std::move(panels)), tile_(std::move(tile)), added_(std::move(added)) {}
+  explicit PrefetchPass(FarReads reads) : reads_(std::move(reads)) {}
 
  private:
   using IRMutator::visit;
@@ -29,13 +33,13 @@ class PrefetchPass : public Halide::Internal::IRMutator {
   Halide::Internal::Stmt visit(const Halide::Internal::For* loop) override;
   Halide::Internal::Stmt visit(const Halide::Internal::Allocate* allocate) override;
 
-  // The body of the innermost loop, with what asks for the next panel before it.
-  [[nodiscard]] Halide::Internal::Stmt body_with_next_panel(
+  // What an innermost loop does before its body.
+  [[nodiscard]] std::vector<Halide::Internal::Stmt> next_panel(
+      const Halide::Internal::For* loop) const;
+  [[nodiscard]] std::vector<Halide::Internal::Stmt> next_block(
       const Halide::Internal::For* loop) const;
 
-  std::set<std::string> panels_;
-  std::string tile_;
-  std::set<std::string> added_;
+  FarReads reads_;
   std::vector<const Halide::Internal::For*> loops_;         // around the statement, outermost first
   std::vector<std::pair<std::string, Halide::Expr>> lets_;  // likewise
 };

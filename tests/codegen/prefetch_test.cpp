@@ -73,17 +73,29 @@ Stmt products(const std::vector<int>& tiles) {
   return loop("result.s0.panel", kPanels, body);
 }
 
-AskedFor asked_for(const Stmt& statement, const std::set<std::string>& panels,
-                   const std::set<std::string>& added = {}) {
-  PrefetchPass prefetch(panels, "sum", added);
+AskedFor asked_for(const Stmt& statement, const FarReads& reads) {
+  PrefetchPass prefetch(reads);
   AskedFor result;
   prefetch.mutate(statement).accept(&result);
   return result;
 }
 
+FarReads panels(const std::string& buffer) {
+  FarReads reads;
+  reads.panels = {buffer};
+  return reads;
+}
+
+FarReads added(const std::set<std::string>& buffers) {
+  FarReads reads;
+  reads.added = buffers;
+  reads.tile = "sum";
+  return reads;
+}
+
 TEST_CASE("tiles that share a panel ask for all of the next one") {
   for (const std::vector<int>& tiles : std::vector<std::vector<int>>{{2}, {5}, {3, 4}, {16}}) {
-    const AskedFor asked = asked_for(products(tiles), {"weights"});
+    const AskedFor asked = asked_for(products(tiles), panels("weights"));
     for (int64_t panel = 0; panel < kPanels; ++panel) {
       const int64_t begin = (panel + 1) * kSteps * kStep, end = begin + kSteps * kStep;
       for (int64_t line = begin / 16; line <= (end - 1) / 16; ++line) {
@@ -97,9 +109,9 @@ TEST_CASE("tiles that share a panel ask for all of the next one") {
 }
 
 TEST_CASE("one tile alone, and very many, ask for nothing") {
-  CHECK(asked_for(products({}), {"weights"}).calls == 0);
-  CHECK(asked_for(products({17}), {"weights"}).calls == 0);
-  CHECK(asked_for(products({4}), {"other"}).calls == 0);
+  CHECK(asked_for(products({}), panels("weights")).calls == 0);
+  CHECK(asked_for(products({17}), panels("weights")).calls == 0);
+  CHECK(asked_for(products({4}), panels("other")).calls == 0);
 }
 
 TEST_CASE("a tile asks once for each line that is added to its sums") {
@@ -114,10 +126,32 @@ TEST_CASE("a tile asks once for each line that is added to its sums") {
                           ProducerConsumer::make_consume("sum", adds));
   body = Allocate::make("sum", Halide::Float(32), Halide::MemoryType::Register, {24}, const_true(),
                         body);
-  const AskedFor asked = asked_for(loop("result.s0.tile", 3, body), {}, {"other"});
+  const AskedFor asked = asked_for(loop("result.s0.tile", 3, body), added({"other"}));
   CHECK(asked.calls == 3 * 2);
   CHECK(asked.lines.at(0) == std::set<int64_t>{0, 2, 4, 10, 12, 14});
-  CHECK(asked_for(loop("result.s0.tile", 3, body), {}, {"result", "input"}).calls == 0);
+  CHECK(asked_for(loop("result.s0.tile", 3, body), added({"result", "input"})).calls == 0);
+}
+
+TEST_CASE("a loop asks for the block that the loop around it reads next") {
+  // Two lines of each of four rows, which lie 1000 elements apart.
+  const Expr index = variable("sum.s0.row") * 1000 + variable("result.s0.panel") * 32;
+  const Stmt reads = Block::make(store("sum", load("products", index), 0),
+                                 Block::make(store("sum", load("products", index + 8), 8),
+                                             store("sum", load("products", index + 16), 16)));
+  const Stmt body = loop("result.s0.panel", 3, loop("sum.s0.row", 4, reads));
+  FarReads blocks;
+  blocks.blocks = {"products"};
+  const AskedFor asked = asked_for(body, blocks);
+  CHECK(asked.calls == 3 * 4 * 2);
+  for (int64_t panel = 0; panel < 3; ++panel) {
+    std::set<int64_t> expected;
+    for (int64_t row = 0; row < 4; ++row) {
+      const int64_t begin = row * 1000 + (panel + 1) * 32;
+      expected.insert(begin / 16);
+      expected.insert((begin + 16) / 16);
+    }
+    CHECK(asked.lines.at(panel) == expected);
+  }
 }
 
 }  // namespace
