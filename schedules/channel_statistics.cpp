@@ -1,7 +1,8 @@
 // Several sums per channel over batch and space, with the batch innermost: statistics of a batch.
 //
 //   Params: tasks.
-//   Stages: those with an argument "l" have one sum per lane; reductions to (c) add the lanes;
+//   Stages: those with an argument "l" have sums per lane, several in turn; reductions to (c) add
+//   them;
 //   other stages of (c) are computed once per channel. All of them finish a channel, which a cache
 //   holds, before the next begins.
 #include "schedules/schedule.h"
@@ -30,7 +31,7 @@ std::vector<Params> find_neighbours(const Problem&, const Params&) { return {}; 
 Params choose_channel_statistics(const Problem& problem) {
   Params params;
   params.schedule = "channel_statistics";
-  params.why = "rule: one sum per lane, channel by channel";
+  params.why = "rule: sums per lane, channel by channel";
   complete(problem, params);
   return params;
 }
@@ -40,18 +41,16 @@ namespace {
 bool has_lanes(const Halide::Func& stage) { return stage.args()[0].name() == "l"; }
 
 void sum_by_lanes(Halide::Func& part, int lanes) {
-  const Halide::Var l("l"), c("c");
-  part.vectorize(l, lanes);
-  std::vector<Halide::VarOrRVar> order = {l, c};
+  const Halide::Var l("l"), u("u"), c("c");
+  part.vectorize(l, lanes).unroll(u);
+  std::vector<Halide::VarOrRVar> order = {l, u, c};
   for (const Halide::RVar& r : part.rvars()) order.emplace_back(r);
-  part.update().reorder(order).vectorize(l, lanes);
+  part.update().reorder(order).vectorize(l, lanes).unroll(u);
 }
 
 void sum_lanes(Halide::Func& accumulator, int lanes) {
-  accumulator.update()
-      .reorder({accumulator.rvars()[0], Halide::Var("c")})
-      .atomic()
-      .vectorize(accumulator.rvars()[0], lanes);
+  const std::vector<Halide::RVar> r = accumulator.rvars();  // lane, u
+  accumulator.update().reorder({r[0], r[1], Halide::Var("c")}).atomic().vectorize(r[0], lanes);
 }
 
 void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& funcs) {

@@ -5,11 +5,12 @@
 //   input is on the stack, what rows x columns of the result need; tasks. Depthwise convolutions
 //   have columns pixels x b vectors in registers. Stages: "accumulator", reduced over (tap x, tap
 //   y, channel), or (channel) for linear layers; with packs_weights "packed" (channel of a tile,
-//   tap x, tap y, channel of the reduction, tile), in scratch memory.
+//   channel of the reduction, tap x, tap y, tile), in scratch memory.
 //
-// The reduction keeps its taps innermost and its channels outermost. Padding taps are skipped by
-// the predicate of the reduction, which is uniform over the vector. The gradient of a strided
-// convolution unrolls the phases of the stride, so that the predicate is known in each.
+// The reduction keeps its channels innermost: padding taps are skipped by the predicate of the
+// reduction, which is uniform over the vector and known before the loop over channels. The gradient
+// of a strided convolution unrolls the phases of the stride and the taps, of which each phase meets
+// some.
 #include <algorithm>
 #include <numeric>
 
@@ -149,7 +150,7 @@ void complete(const Problem& p, Params& params) {
   params.packs_weights = packs_weights(p);
   if (params.packs_weights) {
     params.scratch = {dense_scratch(
-        {params.a, p.reduce_w, p.reduce_h, p.reduce_c, (p.c + params.a - 1) / params.a})};
+        {params.a, p.reduce_c, p.reduce_w, p.reduce_h, (p.c + params.a - 1) / params.a})};
   }
   params.tasks = worth_parallel(p.flops, p.bytes, p.machine) ? kTasks : 1;
   const int64_t channels = p.c / p.groups;
@@ -416,14 +417,18 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
       .unroll(d.n)
       .unroll(d.c);
   store_vectors_innermost(accumulator, problem.vectors);
-  for (const Halide::RVar& r : accumulator.rvars()) order.emplace_back(r);
+  const std::vector<Halide::RVar> r = accumulator.rvars();
+  if (spatial)
+    order.insert(order.end(), {r[2], r[0], r[1]});
+  else
+    order.emplace_back(r[0]);
   accumulator.update().reorder(order).vectorize(d.n, lanes).unroll(d.n).unroll(d.c);
-  if (phases) accumulator.update().unroll(accumulator.rvars()[0]).unroll(accumulator.rvars()[1]);
+  if (phases) accumulator.update().unroll(r[0]).unroll(r[1]);
 
   if (params.packs_weights) {
     Halide::Func packed = funcs.stages.at("packed");
     const std::vector<Var> p = packed.args();
-    packed.compute_root().reorder(p[1], p[2], p[0], p[3], p[4]);
+    packed.compute_root().reorder(p[2], p[3], p[0], p[1], p[4]);
     if (params.tasks > 1) packed.parallel(p[4]);
     funcs.scratch = {packed};
   }

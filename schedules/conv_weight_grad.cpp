@@ -7,9 +7,10 @@
 //   Stages: "part" (l, x, y, c, n, band), the sum over a band of rows; "bands" (l, x, y, c, n,
 //   chunk), over a chunk of bands; "total" (x, y, c, n), over all chunks and lanes.
 //
-// With several taps, a band is one row: its lines stay in the first-level cache. Parallel over
-// output channels: no sum crosses threads, so the result does not depend on their number. An output
-// gradient that is computed here is staged for the output channels of a task.
+// With several taps, a band is one row, or a few short ones: its lines stay in the first-level
+// cache. Parallel over output channels: no sum crosses threads, so the result does not depend on
+// their number. An output gradient that is computed here is staged for the output channels of a
+// task.
 #include <algorithm>
 
 #include "schedules/schedule.h"
@@ -232,6 +233,7 @@ void choose_matrix(const Problem& p, Params& params) {
 }
 
 void choose_taps(const Problem& problem, Params& params) {
+  constexpr int64_t kEnoughSteps = 20;  // of a sum in registers, to make up for its end
   // Nothing is broadcast: a + b loads feed a*b FMAs. 4x4, or 4x2 where registers are few; outputs
   // make up for inputs that are missing.
   const int64_t products = problem.machine.registers >= 32 ? 16 : 8;
@@ -258,7 +260,8 @@ void choose_taps(const Problem& problem, Params& params) {
   params.block_n = best.n;
   params.block_c = best.c;
   params.rows = best.rows;
-  params.band_rows = 1;
+  const int64_t steps_of_row = problem.reduce_w * problem.reduce_c / problem.machine.lanes;
+  params.band_rows = std::min(best.rows, (kEnoughSteps + steps_of_row - 1) / steps_of_row);
 }
 
 }  // namespace

@@ -67,13 +67,13 @@ Func clamped(const Func& image, const Shape& shape) {
 }
 
 // The weights of a convolution in the order in which tiles of `width` output channels read them:
-// (channel of the tile, tap x, tap y, channel of the reduction, tile).
+// (channel of the tile, channel of the reduction, tap x, tap y, tile).
 Func packed_weights(const Func& weight, bool outputs_second, int64_t width, int64_t outputs) {
   const Halide::Var ci("ci"), x("x"), y("y"), r("r"), co("co");
   const Expr channel =
       Halide::min(co * static_cast<int>(width) + ci, static_cast<int>(outputs) - 1);
   Func packed("packed");
-  packed(ci, x, y, r, co) = outputs_second ? weight(x, y, channel, r) : weight(x, y, r, channel);
+  packed(ci, r, x, y, co) = outputs_second ? weight(x, y, channel, r) : weight(x, y, r, channel);
   return packed;
 }
 
@@ -83,7 +83,7 @@ Func unpacked_weights(const Func& packed, bool outputs_second, int64_t width) {
   const auto [in, out] = outputs_second ? std::pair{v[3], v[2]} : std::pair{v[2], v[3]};
   const int tile = static_cast<int>(width);
   Func weight("weight");
-  weight(v) = packed(out % tile, v[0], v[1], in, out / tile);
+  weight(v) = packed(out % tile, in, v[0], v[1], out / tile);
   return weight;
 }
 

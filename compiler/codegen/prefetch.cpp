@@ -190,11 +190,12 @@ std::vector<Stmt> PrefetchPass::next_block(const For* loop) const {
 }
 
 Stmt PrefetchPass::visit(const Allocate* allocate) {
-  const Stmt result = IRMutator::visit(allocate);
+  Stmt result = IRMutator::visit(allocate);
   if (allocate->name != reads_.tile) return result;
   Loads loads(reads_.added, reads_.tile);
   allocate->body.accept(&loads);
   std::vector<Stmt> first;
+  first.reserve(loads.found.size());
   for (const auto& [buffer, index] : loads.found) first.push_back(ask_for(buffer, index));
   if (first.empty()) return result;
   const Allocate* mutated = result.as<Allocate>();
