@@ -3,6 +3,7 @@
 
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
+#include "compiler/support/aligned_memory.h"
 
 namespace cnnc {
 
@@ -86,10 +87,10 @@ class Folder {
     return node.op->channel_affine(node.attrs, graph_.types(node.inputs), elements);
   }
 
-  // A parameter of the elements that `make` gives.
+  // A parameter of the floats that `make` gives.
   template <class Make>
   ValueId add_constant(const std::string& name, Shape shape, Make make) {
-    if (!constants_.has_made(name)) constants_.add(name, to_floats(make()));
+    if (!constants_.has_made(name)) constants_.add(name, make());
     ParameterSpec spec;
     spec.name = name;
     spec.shape = std::move(shape);
@@ -125,13 +126,19 @@ class Folder {
                       own_bias = own_name(old_bias, "bias");
     node.inputs[weight] = add_constant(own_weight, shape, [&] {
       const float* elements = constants_.find(weight_name);
-      std::vector<double> scaled(static_cast<size_t>(element_count(shape)));
-      const size_t taps = scaled.size() / static_cast<size_t>(shape[0] * shape[1]);
+      const auto count = static_cast<size_t>(element_count(shape));
+      const size_t taps = count / static_cast<size_t>(shape[0] * shape[1]);
+      std::vector<float> scaled;
+      scaled.reserve(count);
+      ask_for_large_pages(scaled.data(), element_count(shape) * int64_t{sizeof(float)});
+      scaled.resize(count);
       size_t at = 0;
       for (int64_t i = 0; i < shape[0]; ++i) {
         for (int64_t j = 0; j < shape[1]; ++j) {
           const double factor = affine.scale[op.output_channel(node.attrs, shape, output, i, j)];
-          for (const size_t end = at + taps; at < end; ++at) scaled[at] = elements[at] * factor;
+          for (const size_t end = at + taps; at < end; ++at) {
+            scaled[at] = static_cast<float>(elements[at] * factor);
+          }
         }
       }
       return scaled;
@@ -139,7 +146,7 @@ class Folder {
     node.inputs[bias] = add_constant(own_bias, {static_cast<int64_t>(affine.shift.size())}, [&] {
       std::vector<double> shift = affine.shift;
       for (size_t c = 0; biases && c < shift.size(); ++c) shift[c] += affine.scale[c] * biases[c];
-      return shift;
+      return to_floats(shift);
     });
     if (node.attrs.has("bias")) node.attrs.set("bias", true);
     return true;
@@ -149,8 +156,10 @@ class Folder {
   void scale(int32_t i, const ChannelAffine& affine) {
     const std::string name = graph_.nodes[i].name;
     const Shape shape = {static_cast<int64_t>(affine.scale.size())};
-    const ValueId scales = add_constant(name + ".scale", shape, [&] { return affine.scale; });
-    const ValueId shifts = add_constant(name + ".shift", shape, [&] { return affine.shift; });
+    const ValueId scales =
+        add_constant(name + ".scale", shape, [&] { return to_floats(affine.scale); });
+    const ValueId shifts =
+        add_constant(name + ".shift", shape, [&] { return to_floats(affine.shift); });
     const ValueId input = graph_.nodes[i].inputs[0], output = graph_.nodes[i].outputs[0];
     graph_.add("ChannelScale", name, {}, {input, scales, shifts});
     Node made = std::move(graph_.nodes.back());

@@ -12,6 +12,16 @@ constexpr int64_t kLargePage = int64_t{2} << 20;
 
 }  // namespace
 
+void ask_for_large_pages(void* begin, int64_t bytes) {
+  const auto address = reinterpret_cast<uintptr_t>(begin);
+  const uintptr_t before = (kLargePage - address % kLargePage) % kLargePage;
+  const int64_t whole = (bytes - static_cast<int64_t>(before)) / kLargePage * kLargePage;
+  if (whole <= 0) return;
+#ifdef MADV_HUGEPAGE
+  (void)::madvise(static_cast<uint8_t*>(begin) + before, static_cast<size_t>(whole), MADV_HUGEPAGE);
+#endif
+}
+
 AlignedMemory::AlignedMemory(int64_t bytes) {
   const bool is_large = bytes >= kLargePage;
   mapped_bytes_ = bytes + (is_large ? kLargePage : 1);
@@ -21,10 +31,7 @@ AlignedMemory::AlignedMemory(int64_t bytes) {
   data_ = static_cast<uint8_t*>(mapping_);
   if (!is_large) return;
   data_ += (kLargePage - reinterpret_cast<uintptr_t>(data_) % kLargePage) % kLargePage;
-#ifdef MADV_HUGEPAGE
-  // Only a hint: without large pages everything works, slower.
-  (void)::madvise(data_, static_cast<size_t>(bytes), MADV_HUGEPAGE);
-#endif
+  ask_for_large_pages(data_, mapped_bytes_ - (data_ - static_cast<uint8_t*>(mapping_)));
 }
 
 AlignedMemory::AlignedMemory(AlignedMemory&& other) noexcept

@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "compiler/support/aligned_memory.h"
+
 namespace cnnc {
 namespace {
 
@@ -40,7 +42,11 @@ Result<std::string> read_file(const std::string& path) {
   // Files of devices have no size, and others may grow meanwhile.
   constexpr size_t kLeast = 1 << 16;
   const std::uintmax_t size = std::filesystem::file_size(path, code);
-  std::string bytes(std::max(kLeast, code ? 0 : static_cast<size_t>(size) + 1), '\0');
+  const size_t expected = std::max(kLeast, code ? 0 : static_cast<size_t>(size) + 1);
+  std::string bytes;
+  bytes.reserve(expected);
+  ask_for_large_pages(bytes.data(), static_cast<int64_t>(expected));
+  bytes.resize(expected);
   size_t used = 0;
   ssize_t count = 0;
   while ((count = ::read(file, bytes.data() + used, bytes.size() - used)) != 0) {
