@@ -10,7 +10,7 @@
 // The reduction keeps its channels innermost: padding taps are skipped by the predicate of the
 // reduction, which is uniform over the vector and known before the loop over channels. The gradient
 // of a strided convolution unrolls the phases of the stride and the taps, of which each phase meets
-// some.
+// some; with few channels its taps are innermost.
 #include <algorithm>
 #include <numeric>
 
@@ -22,6 +22,7 @@ namespace {
 constexpr int64_t kTasks = 16;                 // of a parallel loop: enough to balance
 constexpr int64_t kMostStagedBytes = 1 << 20;  // on the stack of a task
 constexpr int64_t kPage = 4096;
+constexpr int64_t kManyChannels = 96;  // make up for a loop over them per tap
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 
 // Rows of an input that is computed in this kernel, over their whole width.
@@ -418,10 +419,12 @@ void apply_schedule(const Problem& problem, const Params& params, KernelFuncs& f
       .unroll(d.c);
   store_vectors_innermost(accumulator, problem.vectors);
   const std::vector<Halide::RVar> r = accumulator.rvars();
-  if (spatial)
-    order.insert(order.end(), {r[2], r[0], r[1]});
-  else
+  if (!spatial)
     order.emplace_back(r[0]);
+  else if (phases && problem.reduce_c < kManyChannels)
+    order.insert(order.end(), {r[0], r[1], r[2]});
+  else
+    order.insert(order.end(), {r[2], r[0], r[1]});
   accumulator.update().reorder(order).vectorize(d.n, lanes).unroll(d.n).unroll(d.c);
   if (phases) accumulator.update().unroll(r[0]).unroll(r[1]);
 

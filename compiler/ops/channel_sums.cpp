@@ -19,7 +19,7 @@ std::vector<Func> channel_sums(
   const Var c("c"), l("l"), u("u");
   // Elements of the innermost dimension of the image that are added at a time, each to a sum of its
   // own: one sum would wait for each addition to end.
-  constexpr int64_t kChains = 8;
+  constexpr int64_t kChains = 4;
   const int64_t chains = shape.size() > 2 ? std::gcd(shape.back(), kChains) : 1;
   Halide::Region bounds = {{0, constant(shape[0] / lanes)}};
   for (size_t d = shape.size(); d-- > 2;) bounds.emplace_back(0, constant(shape[d]));
