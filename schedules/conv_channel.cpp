@@ -42,8 +42,8 @@ bool whole_panels(const Problem& p, int64_t panel) { return !depthwise(p) || p.c
 // Rows of the result, so that what they read of a large image stays in the second-level cache while
 // all panels pass over it; 0: the image is small.
 int64_t rows_of_block(const Problem& p, int64_t panels) {
-  // One tap and a stride: what lies between is not read.
-  const bool skips = !p.transposed && p.reduce_h * p.reduce_w == 1 && p.stride_h > 1;
+  // Of one tap with a stride, what lies between is not read.
+  const bool skips = !p.transposed && p.reduce_h * p.reduce_w == 1;
   const int64_t row = (skips ? p.w : p.input_w) * p.reduce_c * p.groups * 4;
   const int64_t rows_read = skips ? p.h : p.input_h;
   const int64_t budget = p.machine.l2_bytes * 3 / 8;  // beside panels and results
@@ -52,10 +52,9 @@ int64_t rows_of_block(const Problem& p, int64_t panels) {
   int64_t rows = 1;
   if (p.transposed) {
     rows = std::max(p.stride_h, budget / row * p.stride_h - halo);
-  } else if (skips) {
-    rows = std::max<int64_t>(1, budget / row);
   } else {
-    const int64_t step = std::max<int64_t>(1, p.stride_h * p.h / p.result_h);  // pooling included
+    const int64_t stride = skips ? 1 : p.stride_h;
+    const int64_t step = std::max<int64_t>(1, stride * p.h / p.result_h);  // pooling included
     rows = std::max<int64_t>(1, (budget / row - halo - 1) / step + 1);
   }
   const int64_t blocks = (p.result_h + rows - 1) / rows;

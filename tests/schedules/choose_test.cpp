@@ -149,6 +149,25 @@ TEST_CASE("transforms of large batches of large images are kept in blocks") {
   CHECK(choose(gradient).stages_input);
 }
 
+TEST_CASE("blocks of a strided convolution with one tap count the pixels that it reads") {
+  Problem p = convolution(1);
+  p.machine.l2_bytes = 1 << 19;
+  p.reduce_c = 1024;
+  p.c = 2048;
+  const int64_t row_bytes = 28 * 1024 * 4;
+  const Params dense = choose(p);
+  CHECK(dense.rows > 0);
+  CHECK(dense.rows * row_bytes <= p.machine.l2_bytes / 2);
+  // Every other pixel of every other row of an image of twice the size.
+  p.stride_h = p.stride_w = 2;
+  p.input_h = p.input_w = 56;
+  CHECK(choose(p).rows == dense.rows);
+  // Rows of the result are pooled from two.
+  p.window_h = p.window_w = 2;
+  p.result_h = p.result_w = 14;
+  CHECK(choose(p).rows * 2 * row_bytes <= p.machine.l2_bytes / 2);
+}
+
 TEST_CASE("a search tries convolutions with and without Winograd's algorithm") {
   for (const VectorDimension vectors : {VectorDimension::batch, VectorDimension::channel}) {
     Problem p = convolution(3);

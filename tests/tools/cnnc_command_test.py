@@ -206,6 +206,14 @@ class CnncCommand(CommandTest):
             for schedule in ("winograd_batch", "winograd_weight_grad"):
                 self.assertEqual(schedule in explained, wanted, (choice, options))
 
+    def test_kernels_ask_for_what_they_read_next(self):
+        # The next panel of weights, and the residual: the fourth input behind the convolution's.
+        loops, _ = self.run_command(CNNC, ROOT / "models/resnet20.json", "--target", "avx2",
+                                    "--emit=stmt")
+        for buffer in ("in1", "in3"):
+            self.assertIn(f"llvm.prefetch.p0(reinterpret<(void *)>(reinterpret<uint64>({buffer})",
+                          loops)
+
     def test_explain(self):
         model = self.model()
         out, err = self.run_command(CNNC, model, "--explain")
