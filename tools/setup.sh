@@ -12,9 +12,10 @@ packages=(
   libpng-dev libturbojpeg0-dev libzip-dev protobuf-compiler libprotobuf-dev
   pkg-config gdb # for the tests of packages and of symbols
   clang-format-22 clang-tidy-22 # for the tests' lint checks
+  clang-22 libclang-rt-22-dev # for the tests' sanitizers
   # For the tests of objects for other processors: compilers, emulators, WebAssembly's libraries.
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
-  qemu-user clang-22 lld-22 wasi-libc libclang-rt-22-dev-wasm32 nodejs
+  qemu-user lld-22 wasi-libc libclang-rt-22-dev-wasm32 nodejs
 )
 
 halide_version=21.0.0

@@ -223,7 +223,7 @@ void lower_grad(Lowering& lowering) {
   const OneDim one = one_dim(lowering.attrs());
   const Type& type = lowering.output_types[0];
   const int64_t extent = type.shape[one.dim];
-  const auto [before, after] = one.sides;
+  const int64_t before = one.sides.before, after = one.sides.after;
   const std::vector<Var> vars = variables(type.rank());
   const std::vector<Expr> coordinates = reversed(vars);
   const Expr i = coordinates[one.dim];
