@@ -5,18 +5,13 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <sstream>
 
 #include "compiler/ops/lowering.h"
 #include "compiler/passes/passes.h"
 
 namespace cnnc {
 namespace {
-
-// A graph of one node that reads inputs.
-struct SingleNode {
-  Graph graph;
-  GivenValues given;
-};
 
 // Adds a node that reads inputs, which have these values.
 std::vector<ValueId> add_node(Graph& graph, GivenValues& given, const std::string& op,
@@ -35,9 +30,10 @@ std::vector<ValueId> add_node(Graph& graph, GivenValues& given, const std::strin
   return graph.add(op, name, attrs, ids);
 }
 
-SingleNode single_node(const std::string& op, const Attrs& attrs,
-                       const std::vector<Operand>& inputs) {
-  SingleNode result;
+// A graph of one node that reads inputs.
+GraphCase single_node(const std::string& op, const Attrs& attrs,
+                      const std::vector<Operand>& inputs) {
+  GraphCase result;
   result.graph.outputs = add_node(result.graph, result.given, op, attrs, inputs, "node");
   return result;
 }
@@ -56,10 +52,33 @@ Halide::Type halide_type(DType dtype) {
   return {};
 }
 
+// What surrounds an operand in memory: that many elements at both ends of every dimension, whose
+// values no result hides.
+constexpr int kMargin = 3;
+
 template <class T>
-void copy_in(Halide::Buffer<>& buffer, const std::vector<double>& data) {
-  T* to = static_cast<T*>(buffer.data());
-  for (size_t i = 0; i < data.size(); ++i) to[i] = static_cast<T>(data[i]);
+constexpr T poison() {
+  return std::numeric_limits<T>::has_quiet_NaN ? std::numeric_limits<T>::quiet_NaN()
+                                               : std::numeric_limits<T>::max();
+}
+
+template <class T>
+Halide::Buffer<> buffer_with_margin(const Shape& shape, const std::vector<double>& data) {
+  const std::vector<int> extents = reversed(shape);
+  std::vector<int> with_margin = extents;
+  for (int& extent : with_margin) extent += 2 * kMargin;
+  Halide::Buffer<T> buffer(with_margin);
+  buffer.fill(poison<T>());
+  for (int d = 0; d < buffer.dimensions(); ++d) {
+    buffer.crop(d, kMargin, extents[d]);
+    buffer.set_min(std::vector<int>(d + 1, 0));
+  }
+  buffer.for_each_element([&](const int* at) {
+    size_t index = 0;
+    for (int d = buffer.dimensions(); d-- > 0;) index = index * extents[d] + at[d];
+    buffer(at) = static_cast<T>(data[index]);
+  });
+  return buffer;
 }
 
 template <class T>
@@ -69,19 +88,15 @@ void copy_out(const Halide::Buffer<>& buffer, std::vector<double>& data) {
 }
 
 Halide::Buffer<> buffer_of(const Type& type, const ReferenceTensor& tensor) {
-  Halide::Buffer<> buffer(halide_type(type.dtype), reversed(type.shape));
   switch (type.dtype) {
     case DType::f32:
-      copy_in<float>(buffer, tensor.data);
-      break;
+      return buffer_with_margin<float>(type.shape, tensor.data);
     case DType::i32:
-      copy_in<int32_t>(buffer, tensor.data);
-      break;
+      return buffer_with_margin<int32_t>(type.shape, tensor.data);
     case DType::u8:
-      copy_in<uint8_t>(buffer, tensor.data);
-      break;
+      return buffer_with_margin<uint8_t>(type.shape, tensor.data);
   }
-  return buffer;
+  return {};
 }
 
 ReferenceTensor tensor_of(const Type& type, const Halide::Buffer<>& buffer) {
@@ -108,11 +123,12 @@ Halide::Func operand_func(const Type& type, const ReferenceTensor& tensor) {
   return func;
 }
 
-// The graph's outputs, computed by one pipeline in which each node is computed as a whole.
-std::vector<ReferenceTensor> compile_and_run(const Graph& graph, const GivenValues& given,
-                                             const CompileOptions& options) {
+// The graph's outputs; each node is computed as a whole.
+std::vector<Halide::Func> lower_graph(const GraphCase& the_case) {
+  const Graph& graph = the_case.graph;
+  const CompileOptions& options = the_case.options;
   std::map<ValueId, Halide::Func> funcs;
-  for (const auto& [id, tensor] : given) funcs[id] = operand_func(graph.type(id), tensor);
+  for (const auto& [id, tensor] : the_case.given) funcs[id] = operand_func(graph.type(id), tensor);
   for (const Node& node : graph.nodes) {
     const std::vector<Type> input_types = graph.types(node.inputs);
     const std::vector<Type> output_types = graph.types(node.outputs);
@@ -132,34 +148,52 @@ std::vector<ReferenceTensor> compile_and_run(const Graph& graph, const GivenValu
       funcs[node.outputs[k]] = lowering.outputs[k];
     }
   }
-  std::vector<Halide::Buffer<>> buffers;
   std::vector<Halide::Func> outputs;
   for (ValueId id : graph.outputs) {
-    const Type& type = graph.type(id);
-    buffers.emplace_back(halide_type(type.dtype), reversed(type.shape));
     outputs.push_back(funcs.at(id));
+    const std::vector<int> extents = reversed(graph.type(id).shape);
+    int stride = 1;
+    for (int d = 0; d < static_cast<int>(extents.size()); ++d) {
+      outputs.back().output_buffer().dim(d).set_bounds(0, extents[d]).set_stride(stride);
+      stride *= extents[d];
+    }
     if (options.vector == 0) continue;
-    outputs.back().vectorize(variables(type.rank())[0], options.vector,
+    outputs.back().vectorize(variables(graph.type(id).rank())[0], options.vector,
                              Halide::TailStrategy::GuardWithIf);
+  }
+  return outputs;
+}
+
+// The outputs of all graphs, one after another, computed by one pipeline.
+std::vector<ReferenceTensor> compile_and_run(const std::vector<GraphCase>& cases) {
+  std::vector<Type> types;
+  std::vector<Halide::Buffer<>> buffers;
+  std::vector<Halide::Func> outputs;
+  for (const GraphCase& one : cases) {
+    for (const Halide::Func& output : lower_graph(one)) {
+      outputs.push_back(output);
+    }
+    for (ValueId id : one.graph.outputs) {
+      types.push_back(one.graph.type(id));
+      buffers.emplace_back(halide_type(types.back().dtype), reversed(types.back().shape));
+    }
   }
   Halide::Pipeline(outputs).realize(
       Halide::Realization(buffers),
-      Halide::get_jit_target_from_environment().with_feature(Halide::Target::CheckUnsafePromises));
+      Halide::get_jit_target_from_environment()
+          .with_feature(Halide::Target::NoAsserts)  // which take longer to compile than all else
+          .with_feature(Halide::Target::NoBoundsQuery));
   std::vector<ReferenceTensor> results;
   results.reserve(buffers.size());
-  for (size_t i = 0; i < buffers.size(); ++i) {
-    results.push_back(tensor_of(graph.type(graph.outputs[i]), buffers[i]));
-  }
+  for (size_t i = 0; i < buffers.size(); ++i) results.push_back(tensor_of(types[i], buffers[i]));
   return results;
 }
 
-std::vector<ReferenceTensor> compiled_or_failed(const std::string& name, const Graph& graph,
-                                                const GivenValues& given,
-                                                const CompileOptions& options) {
+std::vector<ReferenceTensor> compiled_or_failed(const std::vector<GraphCase>& cases) {
   try {
-    return compile_and_run(graph, given, options);
+    return compile_and_run(cases);
   } catch (const Halide::Error& e) {  // which Catch cannot print
-    FAIL(name << ": " << e.what());
+    FAIL(e.what());
   }
   return {};
 }
@@ -198,7 +232,7 @@ void check_compiled(Graph graph, const std::vector<ValueId>& outputs, const Give
       if (given.count(id) != 0) used[id] = given.at(id);
     }
   }
-  const std::vector<ReferenceTensor> found = compiled_or_failed("gradients", graph, used, {});
+  const std::vector<ReferenceTensor> found = compiled_or_failed({{graph, used, {}}});
   for (size_t i = 0; i < found.size(); ++i) check_equal(found[i], wanted[graph.outputs[i]], 1e-4);
 }
 
@@ -275,7 +309,7 @@ ReferenceTensor tensor(Shape shape, std::vector<double> data) {
 
 std::vector<ReferenceTensor> run_reference(const std::string& op, const Attrs& attrs,
                                            const std::vector<Operand>& inputs) {
-  const SingleNode single = single_node(op, attrs, inputs);
+  const GraphCase single = single_node(op, attrs, inputs);
   const std::vector<ReferenceTensor> values = interpret(single.graph, single.given);
   std::vector<ReferenceTensor> results;
   results.reserve(single.graph.outputs.size());
@@ -286,8 +320,11 @@ std::vector<ReferenceTensor> run_reference(const std::string& op, const Attrs& a
 std::vector<ReferenceTensor> run_compiled(const std::string& op, const Attrs& attrs,
                                           const std::vector<Operand>& inputs,
                                           const CompileOptions& options) {
-  const SingleNode single = single_node(op, attrs, inputs);
-  return compiled_or_failed(op, expand_layers(single.graph), single.given, options);
+  INFO(op);
+  GraphCase single = single_node(op, attrs, inputs);
+  single.graph = expand_layers(std::move(single.graph));
+  single.options = options;
+  return compiled_or_failed({single});
 }
 
 void check_equal(const ReferenceTensor& found, const ReferenceTensor& wanted, double tolerance) {
@@ -304,34 +341,50 @@ void check_equal(const ReferenceTensor& found, const ReferenceTensor& wanted, do
 
 void check_lowering(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,
                     const CompileOptions& options, double tolerance) {
-  INFO(op << " with " << options.lanes << " lanes, panels of " << options.pack_width
-          << ", chunks of " << options.chunk_rows << " rows, bands of " << options.band_rows
-          << (options.separates_border ? ", border apart" : ""));
-  const std::vector<ReferenceTensor> wanted = run_reference(op, attrs, inputs);
-  const std::vector<ReferenceTensor> found = run_compiled(op, attrs, inputs, options);
-  REQUIRE(found.size() == wanted.size());
-  for (size_t i = 0; i < wanted.size(); ++i) check_equal(found[i], wanted[i], tolerance);
+  Lowerings one;
+  one.add(op, attrs, inputs, options);
+  one.check(tolerance);
 }
 
-void Lowerings::add(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs) {
-  std::string text = op;
-  for (const Operand& operand : inputs) text += " " + to_string(operand.value.shape);
-  for (const auto& [name, value] : attrs.all()) text += ", " + name + " = " + to_string(value);
-  const std::string name = "node" + std::to_string(graph_.nodes.size());
-  for (ValueId id : add_node(graph_, given_, op, attrs, inputs, name)) {
-    graph_.outputs.push_back(id);
-    texts_.push_back(text);
-  }
+void Lowerings::add(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,
+                    const CompileOptions& options) {
+  std::ostringstream text;
+  text << op;
+  for (const Operand& operand : inputs) text << " " << to_string(operand.value.shape);
+  for (const auto& [name, value] : attrs.all()) text << ", " << name << " = " << to_string(value);
+  text << " with " << options.lanes << " lanes, panels of " << options.pack_width << ", chunks of "
+       << options.chunk_rows << " rows, bands of " << options.band_rows << ", vectors of "
+       << options.vector << (options.separates_border ? ", border apart" : "");
+  cases_.push_back(single_node(op, attrs, inputs));
+  cases_.back().options = options;
+  texts_.push_back(text.str());
 }
 
 void Lowerings::check(double tolerance) const {
-  const std::vector<ReferenceTensor> wanted = interpret(graph_, given_);
-  const std::vector<ReferenceTensor> found =
-      compiled_or_failed("nodes", expand_layers(graph_), given_, {});
-  REQUIRE(found.size() == texts_.size());
-  for (size_t i = 0; i < found.size(); ++i) {
-    INFO(texts_[i]);
-    check_equal(found[i], wanted[graph_.outputs[i]], tolerance);
+  // The time that a pipeline takes to compile grows faster than the number of its outputs.
+  constexpr size_t kCasesOfPipeline = 4;
+  for (size_t first = 0; first < cases_.size(); first += kCasesOfPipeline) {
+    const size_t end = std::min(cases_.size(), first + kCasesOfPipeline);
+    std::string all;
+    std::vector<GraphCase> expanded(cases_.begin() + static_cast<std::ptrdiff_t>(first),
+                                    cases_.begin() + static_cast<std::ptrdiff_t>(end));
+    for (size_t i = first; i < end; ++i) {
+      GraphCase& one = expanded[i - first];
+      one.graph = expand_layers(std::move(one.graph));
+      all += texts_[i] + "\n";
+    }
+    INFO(all);
+    const std::vector<ReferenceTensor> found = compiled_or_failed(expanded);
+    size_t next = 0;
+    for (size_t i = first; i < end; ++i) {
+      INFO("of these: " << texts_[i]);
+      const std::vector<ReferenceTensor> wanted = interpret(cases_[i].graph, cases_[i].given);
+      for (ValueId id : cases_[i].graph.outputs) {
+        REQUIRE(next < found.size());
+        check_equal(found[next++], wanted[id], tolerance);
+      }
+    }
+    REQUIRE(next == found.size());
   }
 }
 
@@ -340,7 +393,7 @@ void check_gradient(const std::string& op, const Attrs& attrs, const std::vector
   constexpr double kStep = 1e-5;
   constexpr double kTolerance = 1e-6;
   INFO("gradient of " << op);
-  SingleNode single = single_node(op, attrs, inputs);
+  GraphCase single = single_node(op, attrs, inputs);
   Graph& graph = single.graph;
   std::mt19937 random(1);
   ReferenceTensor weights = random_tensor(graph.type(graph.outputs[0]).shape, random);

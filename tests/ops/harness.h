@@ -69,16 +69,24 @@ struct CompileOptions {
 // Checks that both agree within `tolerance` times the larger of 1 and the value's magnitude.
 void check_lowering(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,
                     const CompileOptions& options = {}, double tolerance = 1e-5);
-// The same for many nodes, which one pipeline computes: compilation takes most of a test's time.
+
+// A graph, what it reads, and how it is compiled.
+struct GraphCase {
+  Graph graph;
+  GivenValues given;
+  CompileOptions options;
+};
+
+// The same for many nodes, which few pipelines compute: compilation takes most of a test's time.
 class Lowerings {
  public:
-  void add(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs);
+  void add(const std::string& op, const Attrs& attrs, const std::vector<Operand>& inputs,
+           const CompileOptions& options = {});
   void check(double tolerance = 1e-5) const;
 
  private:
-  Graph graph_;
-  GivenValues given_;
-  std::vector<std::string> texts_;  // of each output's node
+  std::vector<GraphCase> cases_;
+  std::vector<std::string> texts_;
 };
 void check_equal(const ReferenceTensor& found, const ReferenceTensor& wanted, double tolerance);
 
