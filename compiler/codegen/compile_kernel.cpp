@@ -5,10 +5,12 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "compiler/codegen/description_checks.h"
 #include "compiler/codegen/kernel.h"
 #include "compiler/codegen/prefetch.h"
 #include "compiler/ops/lowering.h"
@@ -318,10 +320,8 @@ Halide::Target halide_target(const KernelTarget& target) {
   using Halide::Target;
   Target result(target.halide);
   result = result.with_feature(Target::NoRuntime).with_feature(Target::UserContext);
-  if (!target.checked) {
-    result = result.with_feature(Target::NoAsserts).with_feature(Target::NoBoundsQuery);
-  }
-  return result;
+  result = result.with_feature(Target::NoBoundsQuery);
+  return target.checked ? result : result.with_feature(Target::NoAsserts);
 }
 
 // Keeps Halide from printing. Halide has one reporter per process, so what it says is kept per
@@ -381,6 +381,7 @@ std::string compile_kernel(const Graph& graph, const Kernel& kernel, const Kerne
     Halide::Pipeline pipeline = built.pipeline;
     const MemoryFile file;
     if (built.far_reads) pipeline.add_custom_lowering_pass(new PrefetchPass(*built.far_reads));
+    if (target.checked) pipeline.add_custom_lowering_pass(new DescriptionChecksRemover);
     if (form == KernelForm::bitcode) {
       pipeline.compile_to_bitcode(file.path(), built.arguments, function, full_target);
     } else {
