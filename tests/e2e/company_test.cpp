@@ -247,7 +247,7 @@ TEST_CASE("many threads on one network under the thread sanitizer") {
   const std::string run_line =
       "cd " + folder.path() +
       " && classic='setarch --addr-no-randomize'; $classic true 2>/dev/null || classic=; "
-      "TSAN_OPTIONS=exitcode=66 $classic ";
+      "TSAN_OPTIONS=halt_on_error=1:exitcode=66 $classic ";
 
   REQUIRE(succeeds(compile_line + "-o app"));
   CHECK(succeeds(run_line + "./app < input > output"));
