@@ -42,6 +42,19 @@ TEST_CASE("a trial finds what is wrong with a variant") {
   CHECK_FALSE(trial.compile(impossible).has_value());
 }
 
+TEST_CASE("a kernel may need much scratch memory") {
+  const KernelTarget target = *parse_target("host");
+  const Threads threads(1);
+  // The transforms of the weights' gradients alone have 36 * 512 * 512 elements.
+  const std::string batch = std::to_string(target.machine.lanes);
+  const Workload conv =
+      workload("mb" + batch + "ic512ih7oc512kh3ph1", Direction::backward_weights, target);
+  KernelTrial trial(conv, 0, target, threads, kSeed);
+  const Params rule = choose(trial.problem());
+  REQUIRE(rule.schedule == "winograd_weight_grad");
+  CHECK(trial.compile(rule).has_value());
+}
+
 TEST_CASE("neighbours of the rule's choice agree with the generic schedule") {
   const KernelTarget target = *parse_target("host");
   const Threads threads(2);

@@ -9,7 +9,7 @@
 namespace cnnc {
 namespace {
 
-// Scratch memory of a kernel may grow with its tile, by less than this.
+// Scratch memory of a kernel may grow beyond what the rule's choice needs, by less than this.
 constexpr int64_t kMoreWorkspace = int64_t{32} << 20;
 
 double now_ms() {
@@ -41,6 +41,11 @@ void draw(const Type& type, std::mt19937& random, std::vector<uint8_t>& bytes) {
   for (size_t i = 0; i < bytes.size(); i += width) bytes[i] = static_cast<uint8_t>(random() % 4);
 }
 
+Plan plan_of_kernel(Plan plan, size_t number) {
+  plan.kernels = {plan.kernels[number]};
+  return plan;
+}
+
 }  // namespace
 
 KernelTrial::KernelTrial(const Workload& workload, size_t call, const KernelTarget& target,
@@ -48,11 +53,13 @@ KernelTrial::KernelTrial(const Workload& workload, size_t call, const KernelTarg
     : workload_(workload),
       target_(target),
       threads_(threads),
-      plan_(workload.plan()),
+      plan_(plan_of_kernel(workload.plan(), call)),
       problem_(workload.calls()[call].problem),
-      workspace_(plan_.workspace_bytes + kMoreWorkspace),
+      workspace_bytes_(
+          kMoreWorkspace +
+          blueprint(workload.calls()[call].params, false).workspace_bytes(workload.entry())),
+      workspace_(workspace_bytes_),
       arguments_(workload.arguments()) {
-  plan_.kernels = {workload.plan().kernels[call]};
   arguments_.back() = workspace_.data();
 
   std::mt19937 random(static_cast<uint32_t>(seed));
@@ -94,7 +101,7 @@ void KernelTrial::reset() {
   }
 }
 
-std::optional<Variant> KernelTrial::compile(const Params& params, bool checked) const {
+Blueprint KernelTrial::blueprint(const Params& params, bool checked) const {
   TunedEntry entry;
   entry.target = target_.halide;
   entry.problem = problem_;
@@ -102,13 +109,16 @@ std::optional<Variant> KernelTrial::compile(const Params& params, bool checked) 
   KernelTarget target = target_;
   target.tuned = std::make_shared<const TunedTable>(std::vector<TunedEntry>{entry});
   target.checked = checked;
-  const Blueprint blueprint = workload_.blueprint(plan_, target);
-  const bool fits =
-      blueprint.workspace_bytes(workload_.entry()) <= plan_.workspace_bytes + kMoreWorkspace;
+  return workload_.blueprint(plan_, target);
+}
+
+std::optional<Variant> KernelTrial::compile(const Params& params, bool checked) const {
+  const Blueprint program = blueprint(params, checked);
+  const bool fits = program.workspace_bytes(workload_.entry()) <= workspace_bytes_;
   // Over the compile budget, or more memory than there is.
-  if (!fits || !blueprint.notes().empty()) return std::nullopt;
+  if (!fits || !program.notes().empty()) return std::nullopt;
   try {
-    const Result<std::string> bytes = blueprint.compile(Emit::object, 1);
+    const Result<std::string> bytes = program.compile(Emit::object, 1);
     if (!bytes) return std::nullopt;
     Result<LoadedObject> object = load_object("tune", *bytes);
     if (!object) return std::nullopt;

@@ -43,6 +43,7 @@ class KernelTrial {
   [[nodiscard]] const Problem& problem() const { return problem_; }
 
  private:
+  [[nodiscard]] Blueprint blueprint(const Params& params, bool checked) const;
   [[nodiscard]] std::optional<Variant> compile(const Params& params, bool checked) const;
   [[nodiscard]] uint8_t* address(ValueId id) const;
   void reset();  // the inputs
@@ -54,6 +55,7 @@ class KernelTrial {
   const Threads& threads_;
   Plan plan_;  // of the one kernel
   Problem problem_;
+  int64_t workspace_bytes_;
   AlignedMemory workspace_;
   std::vector<void*> arguments_;
   struct Content {
