@@ -22,6 +22,7 @@ namespace {
 constexpr int64_t kTasks = 16;                 // of a parallel loop: enough to balance
 constexpr int64_t kMostStagedBytes = 1 << 20;  // on the stack of a task
 constexpr int64_t kPage = 4096;
+constexpr int64_t kStreams = 8;        // that prefetchers follow
 constexpr int64_t kManyChannels = 96;  // make up for a loop over them per tap
 constexpr auto kGuard = Halide::TailStrategy::GuardWithIf;
 
@@ -72,6 +73,7 @@ bool weights_pass_by(const Problem& p) {
 // A block of a large image: its channels lie a page or more apart, so that neither the translation
 // of addresses nor the prefetchers keep up with a kernel that reads all of them at every step.
 void stage_read_input(const Problem& problem, Params& params) {
+  if (problem.reduce_c < kStreams) return;
   const int64_t large_image = 2 * problem.machine.l1_bytes;  // bytes of a channel
   const int64_t pixel = params.b * problem.machine.lanes * 4;
   // Or a block of many channels between whose pixels other images of the batch lie.

@@ -120,14 +120,10 @@ std::optional<Params> choose_winograd_batch(const Problem& p) {
                std::to_string(params.b) + " vectors of columns";
   complete(p, params);
   // Weights that pass by for each block are read from the next cache: blocks are for few of them,
-  // and for transforms that are too large.
+  // and for transforms that are too large. A block of one panel leaves the cache to them.
   const int64_t weights = p.c * p.reduce_c * kProducts * 4;
   if (2 * weights > 3 * p.machine.l2_bytes && winograd_scratch_fits(params)) return params;
-  const WinogradPanels panels = panels_of(p, params);
-  const int64_t most = std::max<int64_t>(1, p.machine.l2_bytes * 5 / 8 / panel_bytes(p, params.b));
-  params.block_n = largest_divisor(panels.along_batch, most);
-  params.columns = std::min(panels.along_x, most / params.block_n);
-  while (stack_bytes(p, params) > kMostWinogradStackBytes && params.columns > 1) --params.columns;
+  params.columns = params.block_n = 1;
   complete(p, params);
   if (!find_obstacle(p, params).empty()) return {};
   return params;
