@@ -21,7 +21,7 @@ struct KernelTarget {
   std::string halide;  // Halide's target string, without the features that are ours to choose
   std::string cpu;     // LLVM's name of the least processor; empty: as Halide has it
   Machine machine;
-  bool checked = false;                     // with Halide's run-time assertions: for tests
+  bool checked = false;                     // asserts that accesses are in bounds: for tests
   bool winograd = true;                     // allows Winograd's algorithm
   std::shared_ptr<const TunedTable> tuned;  // goes before the rules; null: nothing does
   // Vector multiply-adds that a schedule may unroll; a kernel with more gets a simpler schedule. A
