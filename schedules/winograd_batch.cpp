@@ -86,6 +86,15 @@ std::string find_obstacle(const Problem& p, const Params& params) {
   return stack_bytes(p, params) <= kMostWinogradStackBytes ? "" : "a block does not fit the stack";
 }
 
+// Terms of the sums that are unrolled: with more multiply-adds in one loop body, LLVM leaves
+// accumulators in memory.
+int64_t unrolled_sums(const Problem& p, const Params& params) {
+  constexpr int64_t kMostMultiplyAdds = 96;
+  int64_t terms = p.machine.lanes;
+  while (terms > 1 && terms * params.a * params.b > kMostMultiplyAdds) terms /= 2;
+  return terms;
+}
+
 int64_t count_unrolled(const Problem&, const Params& params) {
   constexpr int64_t kTransforms = kProducts * kTaps;  // sums of up to six terms
   return std::max(params.a * params.b, kTransforms);
@@ -115,7 +124,7 @@ std::optional<Params> choose_winograd_batch(const Problem& p) {
   Params params;
   params.schedule = "winograd_batch";
   params.b = 2;
-  params.a = std::min(p.c, (p.machine.registers - params.b - 1) / params.b);
+  params.a = winograd_tile_length(p.c, params.b, p.machine);
   params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " channels x " +
                std::to_string(params.b) + " vectors of columns";
   complete(p, params);
@@ -224,10 +233,11 @@ void apply_schedule(const Problem& p, const Params& params, KernelFuncs& funcs) 
       .unroll(ti)
       .unroll(d.c);
   const Halide::RVar q = accumulator.rvars()[0];
-  Halide::RVar qo("qo"), qi("qi");
+  Halide::RVar qo("qo"), qm("qm"), qi("qi");
   accumulator.update()
       .split(q, qo, qi, lanes, kGuard)
-      .reorder({ni, ti, d.c, qi, qo})
+      .split(qi, qm, qi, as_int(unrolled_sums(p, params)))
+      .reorder({ni, ti, d.c, qi, qm, qo})
       .unroll(qi)
       .vectorize(ni, lanes)
       .unroll(ni)

@@ -53,6 +53,18 @@ bool winograd_pays(int64_t batch, int64_t height, int64_t width) {
   return batch * height * width >= kLeastOutputs && 2 * height * width >= computed;
 }
 
+int64_t winograd_tile_length(int64_t channels, int64_t b, const Machine& machine) {
+  const int64_t most = std::min(channels, (machine.registers - b - 1) / b);
+  const auto cycles = [&](int64_t a) {
+    return static_cast<double>(ceil_div(channels, a)) * tile_cycles(a, b);
+  };
+  int64_t best = most;
+  for (int64_t a = most - 1; a >= 1; --a) {
+    if (cycles(a) < cycles(best)) best = a;
+  }
+  return best;
+}
+
 bool winograd_scratch_fits(const Params& params) {
   constexpr int64_t kMostElements = 1 << 26;  // 256 MiB
   int64_t elements = 0;

@@ -14,8 +14,8 @@ int random_count() {
   return text ? static_cast<int>(std::strtol(text, nullptr, 10)) : 5;
 }
 
-void check(std::vector<Case> cases, const std::string& target, Caches caches) {
-  const std::vector<std::string> problems = problems_of(std::move(cases), target, caches);
+void check(std::vector<Case> cases, const std::string& target, Caches caches, Choice choice) {
+  const std::vector<std::string> problems = problems_of(std::move(cases), target, caches, choice);
   for (const std::string& problem : problems) FAIL_CHECK(problem);
   CHECK(problems.empty());
 }

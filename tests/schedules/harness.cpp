@@ -324,11 +324,30 @@ Blueprint make_blueprint(const std::vector<Trial>& trials, const KernelTarget& t
   return blueprint;
 }
 
-// Entries for the problems of the trials: a few steps from neighbour to neighbour.
-std::shared_ptr<const TunedTable> random_neighbours(const std::vector<Trial>& trials,
-                                                    const KernelTarget& target,
-                                                    std::mt19937& random) {
+// A few steps from neighbour to neighbour.
+Params random_neighbour(const Problem& problem, Params params, std::mt19937& random) {
   constexpr int kSteps = 3;
+  for (int i = 0; i < kSteps; ++i) {
+    const std::vector<Params> next = neighbours(problem, params);
+    if (!next.empty()) params = next[random() % next.size()];
+  }
+  return params;
+}
+
+Params with_wider_blocks(const Problem& problem, const Params& params) {
+  if (params.schedule != "winograd_batch" || params.columns == 0) return params;
+  Params wider = params;
+  for (int64_t Params::* number : {&Params::columns, &Params::block_n}) {
+    Params next = wider;
+    next.*number = 2;
+    if (obstacle(problem, next).empty()) wider = completed(problem, next);
+  }
+  return wider;
+}
+
+// Entries for the problems of the trials that are not the rules' choice.
+std::shared_ptr<const TunedTable> choices(Choice choice, const std::vector<Trial>& trials,
+                                          const KernelTarget& target, std::mt19937& random) {
   TunedTable table;
   const Blueprint blueprint = make_blueprint(trials, target);
   for (const Trial& trial : trials) {
@@ -336,11 +355,8 @@ std::shared_ptr<const TunedTable> random_neighbours(const std::vector<Trial>& tr
       TunedEntry entry;
       entry.target = target.halide;
       entry.problem = call.problem;
-      entry.params = call.params;
-      for (int i = 0; i < kSteps; ++i) {
-        const std::vector<Params> next = neighbours(call.problem, entry.params);
-        if (!next.empty()) entry.params = next[random() % next.size()];
-      }
+      entry.params = choice == Choice::blocks ? with_wider_blocks(call.problem, call.params)
+                                              : random_neighbour(call.problem, call.params, random);
       table.set(entry);
     }
   }
@@ -425,9 +441,9 @@ std::vector<std::string> problems_of(std::vector<Case> cases, const std::string&
       trials.push_back(make_trial(cases[i], Numbers::exact, entry + "_exact"));
       trials.push_back(make_trial(cases[i], Numbers::any, entry + "_any"));
     }
-    if (choice == Choice::neighbours) {
+    if (choice == Choice::neighbours || choice == Choice::blocks) {
       target->tuned = nullptr;
-      target->tuned = random_neighbours(trials, *target, random);
+      target->tuned = choices(choice, trials, *target, random);
     }
     try {
       run_trials(trials, *target, choice, problems);

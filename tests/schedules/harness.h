@@ -41,6 +41,7 @@ enum class Choice {
   rules,
   generic,     // the schedule to which all others fall back
   neighbours,  // as a search may come by: a few steps from the rules' choice, drawn at random
+  blocks,      // the rules', but blocks of Winograd's algorithm are of several panels each way
 };
 
 // What is wrong, one text per finding. `target` is one that this machine runs.

@@ -139,6 +139,16 @@ TEST_CASE("training: Winograd's algorithm") {
       }
       check(std::move(cases), target, caches);
     }
+    // Blocks of two panels along the batch, of two along a row of which three lie there, of both.
+    std::vector<Case> cases;
+    for (const char* text :
+         {"mb4ic32ih4oc33kh3ph1", "mb1ic32ih6iw21oc32kh3ph1", "mb4ic33ih5iw12oc32kh3ph1"}) {
+      ConvShape shape = conv(text);
+      shape.batch *= lanes;
+      cases.push_back(for_training(conv_forward(shape)));
+      cases.push_back(for_training(conv_input_grad(shape)));
+    }
+    check(std::move(cases), target, Caches::real, Choice::blocks);
   }
 }
 
