@@ -121,17 +121,27 @@ std::optional<Params> choose_winograd_batch(const Problem& p) {
   if (!applies(p) || !winograd_pays(p.n, p.h, p.w) || std::min(p.reduce_c, p.c) < kLeastChannels) {
     return {};
   }
-  Params params;
-  params.schedule = "winograd_batch";
-  params.b = 2;
-  params.a = winograd_tile_length(p.c, params.b, p.machine);
-  params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " channels x " +
-               std::to_string(params.b) + " vectors of columns";
-  complete(p, params);
+  const auto params_of = [&](const Tile& tile) {
+    Params params;
+    params.schedule = "winograd_batch";
+    params.a = tile.a;
+    params.b = tile.b;
+    params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " channels x " +
+                 std::to_string(params.b) + " vectors of columns";
+    return params;
+  };
   // Weights that pass by for each block are read from the next cache: blocks are for few of them,
-  // and for transforms that are too large. A block of one panel leaves the cache to them.
+  // and for transforms that are too large.
   const int64_t weights = p.c * p.reduce_c * kProducts * 4;
-  if (2 * weights > 3 * p.machine.l2_bytes && winograd_scratch_fits(params)) return params;
+  if (2 * weights > 3 * p.machine.l2_bytes) {
+    Params params = params_of(winograd_tile(p.c, p.machine));
+    complete(p, params);
+    if (winograd_scratch_fits(params)) return params;
+  }
+  // A block of one panel leaves the cache to the weights.
+  constexpr int64_t kVectors = 2;
+  const int64_t most = (p.machine.registers - kVectors - 1) / kVectors;
+  Params params = params_of({winograd_tile_length(p.c, kVectors, most), kVectors});
   params.columns = params.block_n = 1;
   complete(p, params);
   if (!find_obstacle(p, params).empty()) return {};

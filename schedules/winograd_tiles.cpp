@@ -53,16 +53,27 @@ bool winograd_pays(int64_t batch, int64_t height, int64_t width) {
   return batch * height * width >= kLeastOutputs && 2 * height * width >= computed;
 }
 
-int64_t winograd_tile_length(int64_t channels, int64_t b, const Machine& machine) {
-  const int64_t most = std::min(channels, (machine.registers - b - 1) / b);
+int64_t winograd_tile_length(int64_t channels, int64_t b, int64_t most) {
   const auto cycles = [&](int64_t a) {
     return static_cast<double>(ceil_div(channels, a)) * tile_cycles(a, b);
   };
-  int64_t best = most;
-  for (int64_t a = most - 1; a >= 1; --a) {
+  int64_t best = std::min(channels, most);
+  for (int64_t a = best - 1; a >= 1; --a) {
     if (cycles(a) < cycles(best)) best = a;
   }
   return best;
+}
+
+Tile winograd_tile(int64_t channels, const Machine& machine) {
+  // So many sums of one vector hide the latency of multiply-adds, and where there are registers for
+  // them, an operand in memory is broadcast at no cost. Else two vectors share a broadcast.
+  constexpr int64_t kSums = 16;
+  Tile tile;
+  const bool is_narrow = machine.registers >= 2 * kSums;
+  tile.b = is_narrow ? 1 : 2;
+  const int64_t most = is_narrow ? kSums : (machine.registers - tile.b - 1) / tile.b;
+  tile.a = winograd_tile_length(channels, tile.b, most);
+  return tile;
 }
 
 bool winograd_scratch_fits(const Params& params) {

@@ -36,9 +36,11 @@ struct WinogradPanels {
 // transform of the weights.
 [[nodiscard]] bool winograd_pays(int64_t batch, int64_t height, int64_t width);
 
-// The length of register tiles of b vectors that take the least time for so many channels, if the
-// last tile is computed whole.
-[[nodiscard]] int64_t winograd_tile_length(int64_t channels, int64_t b, const Machine& machine);
+// The length of the register tiles of b vectors, of up to `most`, that take the least time for so
+// many channels if the last tile is computed whole.
+[[nodiscard]] int64_t winograd_tile_length(int64_t channels, int64_t b, int64_t most);
+// The same for matrices that are read from memory, with the b that suits the machine.
+[[nodiscard]] Tile winograd_tile(int64_t channels, const Machine& machine);
 
 // Memory of taps x taps matrices, each of them without gaps; `outer` of such sets. Elements of all
 // matrices are written and read together, so they do not begin in the same set of a cache.

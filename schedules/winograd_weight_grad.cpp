@@ -105,31 +105,39 @@ std::optional<Params> choose_winograd_weight_grad(const Problem& p) {
   }
   Params params;
   params.schedule = "winograd_weight_grad";
-  params.b = p.c / p.machine.lanes % 2 == 0 ? 2 : 1;
-  params.a = std::min(p.n, (p.machine.registers - params.b - 1) / params.b);
+  Tile tile = winograd_tile(p.n, p.machine);
+  if (p.c / p.machine.lanes % tile.b != 0) {
+    tile.b = 1;
+    tile.a = winograd_tile_length(p.n, tile.b, p.machine.registers - tile.b - 1);
+  }
+  params.a = tile.a;
+  params.b = tile.b;
   params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) +
                " output channels x " + std::to_string(params.b) + " vectors of input channels";
   // Of a block, the vectors of a register tile stay in the first-level cache, and what all tiles
-  // read in the second.
+  // read in the second. If there is one block alone, nothing is added to sums in memory.
   const WinogradPanels panels = panels_of(p);
   const int64_t columns_bytes = 2 * p.machine.lanes * 4;  // of a channel of a panel
-  const auto choose_block = [&](int64_t matrices) {
+  const auto choose_block = [&](int64_t matrices, int64_t l2_bytes) {
     const int64_t all = (p.c + p.n) * columns_bytes * matrices;
     const int64_t tile = params.b * p.machine.lanes * columns_bytes;
-    const int64_t most =
-        std::max<int64_t>(1, std::min(p.machine.l2_bytes / 2 / all, p.machine.l1_bytes / 8 / tile));
+    const bool is_one =
+        panels.along_batch * panels.along_x * panels.rows * tile <= p.machine.l1_bytes / 4;
+    const int64_t l1_bytes = p.machine.l1_bytes / (is_one ? 4 : 8);
+    const int64_t most = std::max<int64_t>(1, std::min(l2_bytes / all, l1_bytes / tile));
     params.block_n = largest_divisor(panels.along_batch, most);
     params.columns = largest_divisor(panels.along_x, most / params.block_n);
     params.rows = largest_divisor(panels.rows, most / params.block_n / params.columns);
     complete(p, params);
   };
-  choose_block(1);
+  choose_block(1, p.machine.l2_bytes / 2);
   // Sums that stay in the cache are added to for each block of all 36 matrices; so are others if
   // the matrices of the whole batch are too large.
-  const bool stay = kProducts * p.c * p.n * 4 <= p.machine.l2_bytes / 2;
+  const int64_t much_l2 = p.machine.l2_bytes * 5 / 8;
+  const bool stay = kProducts * p.c * p.n * 4 <= much_l2;
   if (!stay && winograd_scratch_fits(params)) return params;
   params.stages_input = true;
-  choose_block(kProducts);
+  choose_block(kProducts, much_l2);
   if (!find_obstacle(p, params).empty() || !winograd_scratch_fits(params)) return {};
   return params;
 }

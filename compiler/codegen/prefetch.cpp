@@ -133,35 +133,39 @@ Stmt PrefetchPass::visit(const For* loop) {
 std::vector<Stmt> PrefetchPass::next_panel(const For* loop) const {
   Loads loads(reads_.panels);
   loop->body.accept(&loads);
-  const auto steps = as_const_int(loop->extent);
-  if (loads.has_loops || loads.found.empty() || !steps) return {};
+  if (loads.has_loops || loads.found.empty() || !as_const_int(loop->extent)) return {};
   const std::string& panels = loads.found[0].first;
   const Expr index = inlined(lets_, loads.found[0].second);
-  const auto step = step_of(index, loop);
-  if (!step || *step <= 0) return {};
   // From the inside out: loops of the same sum, those over tiles that share a panel, and the one
   // over panels.
-  int64_t tiles = 1;
-  Expr tile = 0;
+  int64_t elements = 0, steps = 1, tiles = 1;
+  Expr step = 0, tile = 0, first = index;
   for (auto outer = loops_.rbegin(); outer != loops_.rend(); ++outer) {
-    if (owner(*outer) == owner(loop)) continue;
     const auto moves = step_of(index, *outer);
+    const auto extent = as_const_int((*outer)->extent);
+    const Expr variable = variable_of(*outer);
+    if (owner(*outer) == owner(loop)) {
+      if (*outer == loop && (!moves || *moves <= 0)) return {};
+      if (!moves || !extent || *moves <= 0) continue;
+      step = step + (variable - (*outer)->min) * static_cast<int>(steps);
+      steps *= *extent;
+      elements = std::max(elements, *moves * *extent);
+      first = substitute((*outer)->name, (*outer)->min, first);
+      continue;
+    }
     if (!moves) return {};
-    const Expr outer_variable = variable_of(*outer);
     if (*moves == 0) {
-      const auto extent = as_const_int((*outer)->extent);
       if (!extent) return {};
-      tile = tile + (outer_variable - (*outer)->min) * static_cast<int>(tiles);
+      tile = tile + (variable - (*outer)->min) * static_cast<int>(tiles);
       tiles *= *extent;
       continue;
     }
     if (tiles < 2 || tiles > kMostTiles) return {};
     // A power of two, which an address can be made of at once.
     int ahead = 1;
-    while (ahead * tiles < *step) ahead *= 2;
-    const Expr next =
-        substitute((*outer)->name, outer_variable + 1, substitute(loop->name, loop->min, index));
-    const Expr past = tile * static_cast<int>(*steps) + (variable_of(loop) - loop->min);
+    while (ahead * tiles * steps < elements) ahead *= 2;
+    const Expr next = substitute((*outer)->name, variable + 1, first);
+    const Expr past = tile * static_cast<int>(steps) + step;
     std::vector<Stmt> result;
     for (int line = 0; line < ahead; line += kLine) {
       result.push_back(ask_for(panels, next + past * ahead + line));
