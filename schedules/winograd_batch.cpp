@@ -180,6 +180,7 @@ void apply_schedule(const Problem& p, const Params& params, KernelFuncs& funcs) 
   rows.compute_at(weights, u)
       .store_in(MemoryType::Register)
       .reorder(r, i, k)
+      .reorder_storage(r, i, k, u, d.c)
       .vectorize(r, lanes)
       .unroll(i);
 
