@@ -14,6 +14,7 @@
 
 #include "cnnc/cnnc.h"
 #include "compiler/driver/object_source.h"
+#include "compiler/driver/training_program.h"
 #include "compiler/driver/tuned_file.h"
 #include "compiler/frontend/model.h"
 #include "compiler/support/files.h"
@@ -274,6 +275,7 @@ int tune(const Options& options) {
   Result<KernelTarget> target = parse_target(options.target);
   if (!target) return cli::report(target.diagnostics());
   target->winograd = model->winograd;
+  if (options.training) *target = training_target(*target, model->batch_size);
   cli::catch_stop_signals();
   return Tuning(options, *target, std::move(table)).run(*model);
 }

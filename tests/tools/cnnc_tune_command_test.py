@@ -63,6 +63,11 @@ class CnncTuneCommand(CommandTest):
         self.run_command(TRAIN, "tiny.json", "--data", "data", "--tuned", "tuned.json")
         self.run_command(BENCH, "train", "--model", "tiny.json", "--tuned", "tuned.json")
 
+    def test_batch_shorter_than_a_vector(self):
+        _, err = self.tune(self.model(), "--train", "--batch", "4")
+        self.assertRegex(err, r"grad_weight\w*: \w+ \S+ .*tried")
+        self.assertNotIn("not searched", err)
+
     def test_other_entries_stay(self):
         other = {"target": "arm-64-linux", "kernel": "other",
                  "problem": {"family": "conv", "vectors": "channel", "n": 7},
