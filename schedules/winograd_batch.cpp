@@ -121,11 +121,11 @@ std::optional<Params> choose_winograd_batch(const Problem& p) {
   if (!applies(p) || !winograd_pays(p.n, p.h, p.w) || std::min(p.reduce_c, p.c) < kLeastChannels) {
     return {};
   }
-  const auto params_of = [&](const Tile& tile) {
+  const auto params_of = [&](int64_t b, int64_t most) {
     Params params;
     params.schedule = "winograd_batch";
-    params.a = tile.a;
-    params.b = tile.b;
+    params.a = winograd_tile_length(p.c, b, most);
+    params.b = b;
     params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) + " channels x " +
                  std::to_string(params.b) + " vectors of columns";
     return params;
@@ -133,15 +133,16 @@ std::optional<Params> choose_winograd_batch(const Problem& p) {
   // Weights that pass by for each block are read from the next cache: blocks are for few of them,
   // and for transforms that are too large.
   const int64_t weights = p.c * p.reduce_c * kProducts * 4;
-  if (2 * weights > 3 * p.machine.l2_bytes) {
-    Params params = params_of(winograd_tile(p.c, p.machine));
+  if (2 * weights > 5 * p.machine.l2_bytes) {
+    // A broadcast operand costs nothing where it comes from memory; else two vectors share it.
+    Params params = has_many_registers(p.machine)
+                        ? params_of(1, kManySums)
+                        : params_of(2, most_of_winograd_tile(2, p.machine));
     complete(p, params);
     if (winograd_scratch_fits(params)) return params;
   }
   // A block of one panel leaves the cache to the weights.
-  constexpr int64_t kVectors = 2;
-  const int64_t most = (p.machine.registers - kVectors - 1) / kVectors;
-  Params params = params_of({winograd_tile_length(p.c, kVectors, most), kVectors});
+  Params params = params_of(2, most_of_winograd_tile(2, p.machine));
   params.columns = params.block_n = 1;
   complete(p, params);
   if (!find_obstacle(p, params).empty()) return {};

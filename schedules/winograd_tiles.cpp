@@ -66,17 +66,11 @@ int64_t winograd_tile_length(int64_t channels, int64_t b, int64_t most) {
   return best;
 }
 
-Tile winograd_tile(int64_t channels, const Machine& machine) {
-  // So many sums of one vector hide the latency of multiply-adds, and where there are registers for
-  // them, an operand in memory is broadcast at no cost. Else two vectors share a broadcast.
-  constexpr int64_t kSums = 16;
-  Tile tile;
-  const bool is_narrow = machine.registers >= 2 * kSums;
-  tile.b = is_narrow ? 1 : 2;
-  const int64_t most = is_narrow ? kSums : (machine.registers - tile.b - 1) / tile.b;
-  tile.a = winograd_tile_length(channels, tile.b, most);
-  return tile;
+int64_t most_of_winograd_tile(int64_t b, const Machine& machine) {
+  return (machine.registers - b - 1) / b;
 }
+
+bool has_many_registers(const Machine& machine) { return machine.registers >= 2 * kManySums; }
 
 bool winograd_scratch_fits(const Params& params) {
   constexpr int64_t kMostElements = 1 << 26;  // 256 MiB

@@ -39,8 +39,12 @@ struct WinogradPanels {
 // The length of the register tiles of b vectors, of up to `most`, that take the least time for so
 // many channels if the last tile is computed whole.
 [[nodiscard]] int64_t winograd_tile_length(int64_t channels, int64_t b, int64_t most);
-// The same for matrices that are read from memory, with the b that suits the machine.
-[[nodiscard]] Tile winograd_tile(int64_t channels, const Machine& machine);
+// The most of them that fit the registers.
+[[nodiscard]] int64_t most_of_winograd_tile(int64_t b, const Machine& machine);
+// Whether there are registers for sums enough to hide the latency of multiply-adds, and as many
+// beside them.
+[[nodiscard]] bool has_many_registers(const Machine& machine);
+inline constexpr int64_t kManySums = 16;
 
 // Memory of taps x taps matrices, each of them without gaps; `outer` of such sets. Elements of all
 // matrices are written and read together, so they do not begin in the same set of a cache.

@@ -105,15 +105,14 @@ std::optional<Params> choose_winograd_weight_grad(const Problem& p) {
   }
   Params params;
   params.schedule = "winograd_weight_grad";
-  Tile tile = winograd_tile(p.n, p.machine);
-  if (p.c / p.machine.lanes % tile.b != 0) {
-    tile.b = 1;
-    tile.a = winograd_tile_length(p.n, tile.b, p.machine.registers - tile.b - 1);
-  }
-  params.a = tile.a;
-  params.b = tile.b;
-  params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) +
-               " output channels x " + std::to_string(params.b) + " vectors of input channels";
+  const bool many = has_many_registers(p.machine);
+  const auto choose_tile_of = [&](int64_t most_vectors) {
+    params.b = largest_divisor(p.c / p.machine.lanes, most_vectors);
+    const int64_t most = most_of_winograd_tile(params.b, p.machine);
+    params.a = winograd_tile_length(p.n, params.b, many ? kManySums / params.b : most);
+    params.why = "rule: 3x3 taps, many channels, " + std::to_string(params.a) +
+                 " output channels x " + std::to_string(params.b) + " vectors of input channels";
+  };
   // Of a block, the vectors of a register tile stay in the first-level cache, and what all tiles
   // read in the second. If there is one block alone, nothing is added to sums in memory.
   const WinogradPanels panels = panels_of(p);
@@ -130,6 +129,8 @@ std::optional<Params> choose_winograd_weight_grad(const Problem& p) {
     params.rows = largest_divisor(panels.rows, most / params.block_n / params.columns);
     complete(p, params);
   };
+  // Sums go to memory in long runs.
+  choose_tile_of(many ? 4 : 2);
   choose_block(1, p.machine.l2_bytes / 2);
   // Sums that stay in the cache are added to for each block of all 36 matrices; so are others if
   // the matrices of the whole batch are too large.
@@ -137,6 +138,7 @@ std::optional<Params> choose_winograd_weight_grad(const Problem& p) {
   const bool stay = kProducts * p.c * p.n * 4 <= much_l2;
   if (!stay && winograd_scratch_fits(params)) return params;
   params.stages_input = true;
+  choose_tile_of(many ? 1 : 2);
   choose_block(kProducts, much_l2);
   if (!find_obstacle(p, params).empty() || !winograd_scratch_fits(params)) return {};
   return params;
