@@ -175,10 +175,15 @@ void apply_schedule(const Problem& p, const Params& params, KernelFuncs& funcs) 
   const bool blocks = has_blocks(params);
   const int channels = as_int(padded_channels(p, params));
 
-  // Weights: vectors over what is summed, all 36 of them at a time.
-  weights.compute_root().reorder(k, j, i, u, r, d.c).vectorize(k, lanes).unroll(j);
-  if (params.tasks > 1) weights.parallel(d.c);
-  rows.compute_at(weights, u)
+  // Weights: vectors over what is summed, all 36 of them at a time. They are read row by row, each
+  // of an output channel of the convolution.
+  weights.compute_root().vectorize(k, lanes).unroll(j);
+  if (p.transposed)
+    weights.reorder(k, j, i, u, d.c, r);
+  else
+    weights.reorder(k, j, i, r, u, d.c);
+  if (params.tasks > 1) weights.parallel(p.transposed ? r : d.c);
+  rows.compute_at(weights, p.transposed ? u : r)
       .store_in(MemoryType::Register)
       .reorder(r, i, k)
       .reorder_storage(r, i, k, u, d.c)
