@@ -182,12 +182,16 @@ FarReads far_reads(const Graph& graph, const Kernel& kernel, const KernelSpec& s
     if (name == "packed" || name == "weights") reads.panels.insert(stage.name());
     if (name == "products" || name == "sums") reads.blocks.insert(stage.name());
   }
+  // Transforms that do not pass through memory wait for the images.
+  const bool transforms =
+      spec.params.schedule == schedules::winograd_weight_grad.name && spec.params.stages_input;
   const std::vector<ValueId>& anchors = graph.nodes[kernel.anchor].inputs;
   for (size_t i = 0; i < kernel.inputs.size(); ++i) {
     const ValueId value = kernel.inputs[i];
     if (spec.arguments[i].packing.panel > 0) reads.panels.insert(input_name(i));
-    if (std::find(anchors.begin(), anchors.end(), value) == anchors.end() &&
-        graph.type(value).rank() == graph.type(kernel.outputs[0]).rank()) {
+    if (std::find(anchors.begin(), anchors.end(), value) != anchors.end()) {
+      if (transforms) reads.images.insert(input_name(i));
+    } else if (graph.type(value).rank() == graph.type(kernel.outputs[0]).rank()) {
       reads.added.insert(input_name(i));
     }
   }

@@ -25,6 +25,7 @@ using Halide::Internal::Variable;
 using Lets = std::vector<std::pair<std::string, Expr>>;
 
 constexpr int kLine = 16;           // elements of a line of the caches
+constexpr int64_t kPage = 1024;     // elements, beyond which the processor's prefetching ends
 constexpr int64_t kMostTiles = 16;  // more of them hide how long the first one waits
 
 Expr inlined(const Lets& lets, Expr expr) {
@@ -123,7 +124,9 @@ Stmt PrefetchPass::visit(const LetStmt* let) {
 
 Stmt PrefetchPass::visit(const For* loop) {
   loops_.push_back(loop);
-  const Stmt body = before(next_block(loop), before(next_panel(loop), mutate(loop->body)));
+  Stmt body = before(next_panel(loop), mutate(loop->body));
+  body = before(next_block(loop, reads_.blocks, 1), body);
+  body = before(next_block(loop, reads_.images, kPage), body);
   loops_.pop_back();
   if (body.same_as(loop->body)) return loop;
   return For::make(loop->name, loop->min, loop->extent, loop->for_type, loop->partition_policy,
@@ -175,8 +178,9 @@ std::vector<Stmt> PrefetchPass::next_panel(const For* loop) const {
   return {};
 }
 
-std::vector<Stmt> PrefetchPass::next_block(const For* loop) const {
-  Loads loads(reads_.blocks);
+std::vector<Stmt> PrefetchPass::next_block(const For* loop, const std::set<std::string>& buffers,
+                                           int64_t least) const {
+  Loads loads(buffers);
   loop->body.accept(&loads);
   if (loads.has_loops) return {};
   std::vector<Stmt> result;
@@ -185,7 +189,7 @@ std::vector<Stmt> PrefetchPass::next_block(const For* loop) const {
     for (auto outer = loops_.rbegin(); outer != loops_.rend(); ++outer) {
       if (owner(*outer) == owner(loop)) continue;
       const auto moves = step_of(index, *outer);
-      if (moves && *moves == 0) continue;
+      if (moves && std::abs(*moves) < least) continue;
       if (moves) result.push_back(ask_for(buffer, index + static_cast<int>(*moves)));
       break;
     }

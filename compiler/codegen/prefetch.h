@@ -18,6 +18,9 @@ struct FarReads {
   std::set<std::string> panels;
   // An innermost loop that reads one of these asks for what the loop around it reads next.
   std::set<std::string> blocks;
+  // Images whose channels lie further apart than the processor's own prefetching follows. An
+  // innermost loop that reads one asks for the same place of the next channel.
+  std::set<std::string> images;
   // What is added to the sums of a register tile. Before it sums, the tile asks for it.
   std::set<std::string> added;
   std::string tile;  // the Func of the sums
@@ -36,8 +39,10 @@ class PrefetchPass : public Halide::Internal::IRMutator {
   // What an innermost loop does before its body.
   [[nodiscard]] std::vector<Halide::Internal::Stmt> next_panel(
       const Halide::Internal::For* loop) const;
-  [[nodiscard]] std::vector<Halide::Internal::Stmt> next_block(
-      const Halide::Internal::For* loop) const;
+  // The loop around it is one that moves by `least` elements or more.
+  [[nodiscard]] std::vector<Halide::Internal::Stmt> next_block(const Halide::Internal::For* loop,
+                                                               const std::set<std::string>& buffers,
+                                                               int64_t least) const;
 
   FarReads reads_;
   std::vector<const Halide::Internal::For*> loops_;         // around the statement, outermost first

@@ -154,5 +154,41 @@ TEST_CASE("a loop asks for the block that the loop around it reads next") {
   }
 }
 
+TEST_CASE("a loop over an image asks for the same place of the next channel") {
+  // Two rows of tiles that lie 32 elements apart, in channels that lie 5000 apart.
+  const Expr index = variable("pixels.s0.row") * 256 + variable("patches.s0.tile") * 32 +
+                     variable("result.s0.panel") * 5000;
+  const Stmt reads = store("pixels", load("image", index), 0);
+  const Stmt body = loop("patches.s0.tile", 2, loop("pixels.s0.row", 2, reads));
+  FarReads images;
+  images.images = {"image"};
+  const AskedFor asked = asked_for(loop("result.s0.panel", 3, body), images);
+  CHECK(asked.calls == 3 * 2 * 2);
+  for (int64_t channel = 0; channel < 3; ++channel) {
+    const int64_t next = (channel + 1) * 5000;
+    const std::set<int64_t> expected = {next / 16, (next + 32) / 16, (next + 256) / 16,
+                                        (next + 288) / 16};
+    CHECK(asked.lines.at(channel) == expected);
+  }
+}
+
+// As where the terms of a sum are unrolled a few at a time.
+TEST_CASE("a sum of several loops asks for all of the next panel") {
+  constexpr int kParts = 4, kTerms = 6;
+  const Expr index = variable("sum.s1.part") * 4 + variable("sum.s1.k") * 64 +
+                     variable("result.s0.panel") * (kTerms * 64);
+  Stmt body = store("sum", load("sum", 0) + load("weights", index), 0);
+  body = loop("sum.s1.k", kTerms, loop("sum.s1.part", kParts, body));
+  body = loop("result.s0.tile", 3, body);
+  const AskedFor asked = asked_for(loop("result.s0.panel", 2, body), panels("weights"));
+  for (int64_t panel = 0; panel < 2; ++panel) {
+    for (int64_t line = 0; line < kTerms * 64 / 16; ++line) {
+      CAPTURE(panel, line);
+      CHECK(asked.lines.at(panel).count((panel + 1) * kTerms * 4 + line) == 1);
+    }
+    CHECK(asked.lines.at(panel).size() <= 2 * kTerms * 4);
+  }
+}
+
 }  // namespace
 }  // namespace cnnc
