@@ -124,9 +124,31 @@ TEST_CASE("Winograd's algorithm is for training, too") {
   CHECK(choose(gradient).schedule == "conv_weight_grad");
   gradient.winograd = true;
   CHECK(choose(gradient).schedule == "winograd_weight_grad");
-  CHECK(choose(gradient).stages_input == false);
-  gradient.c = gradient.n = 32;
   CHECK(choose(gradient).stages_input);  // the sums stay in the cache
+  gradient.c = gradient.n = 128;
+  CHECK_FALSE(choose(gradient).stages_input);
+}
+
+TEST_CASE("tiles of Winograd's algorithm fit the registers and fill the channels") {
+  Problem p = convolution(3);
+  p.vectors = VectorDimension::batch;
+  p.n = 64;
+  Problem gradient = weight_gradient(64, 64, 3, 28, 32);
+  gradient.winograd = true;
+  for (const int registers : {16, 32}) {
+    p.machine.registers = gradient.machine.registers = registers;
+    for (const int64_t channels : {16, 33, 64, 96, 128, 160, 512}) {
+      p.c = p.reduce_c = gradient.n = channels;
+      for (const Problem& problem : {p, gradient}) {
+        const Params params = choose(problem);
+        if (params.schedule.rfind("winograd", 0) != 0) continue;
+        CAPTURE(registers, channels, params.schedule, params.a, params.b);
+        CHECK(params.a * params.b + params.b + 1 <= registers);
+        const int64_t tiles = (channels + params.a - 1) / params.a;
+        CHECK(tiles * params.a * 8 <= channels * 9);  // little is computed in vain
+      }
+    }
+  }
 }
 
 TEST_CASE("transforms of large batches of large images are kept in blocks") {
@@ -134,6 +156,8 @@ TEST_CASE("transforms of large batches of large images are kept in blocks") {
   p.vectors = VectorDimension::batch;
   p.n = 64;
   p.c = p.reduce_c = 128;
+  CHECK(choose(p).columns > 0);
+  p.c = p.reduce_c = 160;  // too many weights to pass by for each block
   CHECK(choose(p).columns == 0);
   p.h = p.w = p.result_h = p.result_w = p.input_h = p.input_w = 224;
   CHECK(choose(p).schedule == "winograd_batch");
