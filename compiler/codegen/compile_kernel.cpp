@@ -173,6 +173,13 @@ struct BuiltKernel {
   std::optional<FarReads> far_reads;  // of a kernel with an anchor
 };
 
+// Whether an operand of the anchor is of images whose transforms do not pass through memory.
+bool waits_for_images(const KernelSpec& spec, int64_t operand) {
+  const Params& params = spec.params;
+  if (params.schedule == schedules::winograd_weight_grad.name) return params.stages_input;
+  return params.schedule == schedules::winograd_batch.name && params.columns > 0 && operand == 0;
+}
+
 FarReads far_reads(const Graph& graph, const Kernel& kernel, const KernelSpec& spec,
                    const KernelFuncs& funcs) {
   FarReads reads;
@@ -182,15 +189,13 @@ FarReads far_reads(const Graph& graph, const Kernel& kernel, const KernelSpec& s
     if (name == "packed" || name == "weights") reads.panels.insert(stage.name());
     if (name == "products" || name == "sums") reads.blocks.insert(stage.name());
   }
-  // Transforms that do not pass through memory wait for the images.
-  const bool transforms =
-      spec.params.schedule == schedules::winograd_weight_grad.name && spec.params.stages_input;
   const std::vector<ValueId>& anchors = graph.nodes[kernel.anchor].inputs;
   for (size_t i = 0; i < kernel.inputs.size(); ++i) {
     const ValueId value = kernel.inputs[i];
     if (spec.arguments[i].packing.panel > 0) reads.panels.insert(input_name(i));
-    if (std::find(anchors.begin(), anchors.end(), value) != anchors.end()) {
-      if (transforms) reads.images.insert(input_name(i));
+    const auto operand = std::find(anchors.begin(), anchors.end(), value) - anchors.begin();
+    if (operand < static_cast<int64_t>(anchors.size())) {
+      if (waits_for_images(spec, operand)) reads.images.insert(input_name(i));
     } else if (graph.type(value).rank() == graph.type(kernel.outputs[0]).rank()) {
       reads.added.insert(input_name(i));
     }
