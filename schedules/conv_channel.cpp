@@ -57,7 +57,8 @@ int64_t rows_of_block(const Problem& p, int64_t panels) {
     const int64_t step = std::max<int64_t>(1, stride * p.h / p.result_h);  // pooling included
     rows = std::max<int64_t>(1, (budget / row - halo - 1) / step + 1);
   }
-  const int64_t blocks = (p.result_h + rows - 1) / rows;
+  int64_t blocks = (p.result_h + rows - 1) / rows;
+  if (p.machine.has_threads && blocks > 1) blocks += blocks % 2;  // for two threads to share
   return (p.result_h + blocks - 1) / blocks;
 }
 

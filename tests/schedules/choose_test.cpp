@@ -192,6 +192,25 @@ TEST_CASE("blocks of a strided convolution with one tap count the pixels that it
   CHECK(choose(p).rows * 2 * row_bytes <= p.machine.l2_bytes / 2);
 }
 
+TEST_CASE("two threads share blocks of rows evenly") {
+  Problem p = convolution(1);
+  p.machine.l2_bytes = 1 << 19;
+  p.c = 1024;
+  p.w = p.result_w = p.input_w = 56;
+  for (int64_t channels = 64; channels <= 1024; channels += 64) {
+    p.reduce_c = channels;
+    for (const int64_t rows : {56, 112, 224}) {
+      p.h = p.result_h = p.input_h = rows;
+      const Params params = choose(p);
+      if (params.rows == 0) continue;
+      CAPTURE(channels, rows, params.rows);
+      const int64_t blocks = (rows + params.rows - 1) / params.rows;
+      // Many small blocks even out.
+      CHECK((blocks % 2 == 0 || params.rows <= rows / 8));
+    }
+  }
+}
+
 TEST_CASE("a search tries convolutions with and without Winograd's algorithm") {
   for (const VectorDimension vectors : {VectorDimension::batch, VectorDimension::channel}) {
     Problem p = convolution(3);
