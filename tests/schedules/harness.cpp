@@ -349,6 +349,7 @@ Params with_wider_blocks(const Problem& problem, const Params& params) {
 std::shared_ptr<const TunedTable> choices(Choice choice, const std::vector<Trial>& trials,
                                           const KernelTarget& target, std::mt19937& random) {
   TunedTable table;
+  bool differs = false;
   const Blueprint blueprint = make_blueprint(trials, target);
   for (const Trial& trial : trials) {
     for (const Blueprint::Call& call : blueprint.calls(trial.entry)) {
@@ -357,9 +358,11 @@ std::shared_ptr<const TunedTable> choices(Choice choice, const std::vector<Trial
       entry.problem = call.problem;
       entry.params = choice == Choice::blocks ? with_wider_blocks(call.problem, call.params)
                                               : random_neighbour(call.problem, call.params, random);
+      differs |= to_string(entry.params) != to_string(call.params);
       table.set(entry);
     }
   }
+  CNNC_CHECK(differs || choice != Choice::blocks, "no block is wider than the rules'");
   return std::make_shared<const TunedTable>(std::move(table));
 }
 
